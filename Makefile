@@ -1,0 +1,89 @@
+# What can be done here. Logic lives in programs and tests; these are their names.
+
+CONSOLE := control/console
+BROWSER := tests/browser
+CARGO_DENY_VERSION := 0.20.2
+# nextest where it is there, else cargo's own runner.
+RUN_TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo "nextest run" || echo "test")
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check rust-test console-test browser-test deny advisories bench quality cost join fuzz openapi picture
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: release ## Build all and start a demo: there is something to hear at once
+	target/release/partyline up --demo
+
+test: check deny rust-test console-test browser-test ## Everything
+
+check: need-build $(CONSOLE)/dist/index.html ## The quick part: formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+rust-test: need-build $(CONSOLE)/dist/index.html ## Unit and integration tests
+	cargo $(RUN_TESTS) --workspace
+
+console-test: $(CONSOLE)/node_modules/.made ## The console: types, lints, tests
+	npm --prefix $(CONSOLE) run check
+	npm --prefix $(CONSOLE) test
+
+browser-test: need-build $(CONSOLE)/dist/index.html $(BROWSER)/node_modules/.made ## End to end in Chromium
+	@tools/need chromium
+	cargo build --workspace
+	npm --prefix $(BROWSER) test
+
+deny: ## Bans, licences and sources of all dependencies
+	@cargo deny --version 2>/dev/null | grep -q $(CARGO_DENY_VERSION) || cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked
+	cargo deny --locked check bans licenses sources
+
+advisories: ## Known defects of dependencies; fetches the advisory database
+	cargo deny --locked check advisories
+
+bench: ## Criterion benches of the media core
+	cargo bench --workspace --benches
+
+quality: need-build ## Score the Opus settings by PESQ
+	@tools/need espeak-ng
+	python3 -m pip install --quiet pesq numpy scipy
+	python3 benches/quality/score.py
+
+cost: release ## CPU a call-second: unheard and heard, from /proc, server and load in processes of their own
+	target/release/loadtest cost --partyline target/release/partyline --calls 100 --seconds 30
+	target/release/loadtest cost --partyline target/release/partyline --calls 100 --heard 50 --seconds 30
+
+join: release $(BROWSER)/node_modules/.made ## POST to first audio: light client, then Chromium
+	@tools/need chromium
+	PARTYLINE=$(CURDIR)/target/release/partyline npm --prefix $(BROWSER) run join
+
+picture: release $(BROWSER)/node_modules/.made ## The README's picture of the console
+	PARTYLINE=$(CURDIR)/target/release/partyline npm --prefix $(BROWSER) run picture
+
+fuzz: ## Fuzz a parser: make fuzz T=twilio_message S=60
+	cd gateway && cargo +nightly fuzz run $(T) -- -max_total_time=$(S)
+
+openapi: ## Write control/openapi.json and the console's types anew
+	UPDATE_OPENAPI=1 cargo $(RUN_TESTS) --workspace -- the_committed_description
+	npm --prefix $(CONSOLE) run generate
+
+.PHONY: release
+release: need-build $(CONSOLE)/dist/index.html
+	cargo build --release --workspace --bins
+
+.PHONY: need-build
+need-build:
+	@tools/need cc cmake cargo
+
+$(CONSOLE)/node_modules/.made: $(CONSOLE)/package-lock.json
+	@tools/need node npm
+	npm --prefix $(CONSOLE) ci --no-audit --no-fund
+	@touch $@
+
+$(BROWSER)/node_modules/.made: $(BROWSER)/package-lock.json
+	@tools/need node npm
+	npm --prefix $(BROWSER) ci --no-audit --no-fund
+	@touch $@
+
+$(CONSOLE)/dist/index.html: $(CONSOLE)/node_modules/.made $(shell find $(CONSOLE)/src $(CONSOLE)/client $(CONSOLE)/index.html -type f 2>/dev/null)
+	npm --prefix $(CONSOLE) run build
+	@touch $@

@@ -1,0 +1,264 @@
+//! What the planes tell each other. Events go up in the past tense, commands come down in the imperative.
+//!
+//! A message may be lost (a subscriber that lags loses the oldest) and may come twice: nothing durable
+//! depends on one. What must be right in the end is rebuilt from [`NodeEvent::NodeAlive`], which every
+//! gateway repeats each second with all that it holds.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use crate::token::Mode;
+use crate::{CallId, CallSid, NodeId, SessionId, StreamSid, TenantId, UserId};
+
+/// Messages a subscriber may be behind before it loses the oldest.
+const BACKLOG: usize = 4096;
+
+/// What travels: a message with what a receiver needs to drop it safely.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Envelope<M> {
+    /// The same on every redelivery.
+    pub id: Uuid,
+    /// When the sender decided, by its own clock. For people and metrics, never for ordering.
+    #[serde(with = "time::serde::rfc3339")]
+    pub sent_at: OffsetDateTime,
+    /// The message proper.
+    #[serde(flatten)]
+    pub body: M,
+}
+
+/// Gateway to control: what happened.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum NodeEvent {
+    /// A gateway lives, and this is all that it holds. Sent each second.
+    NodeAlive {
+        /// The gateway.
+        node: NodeId,
+        /// Calls with an open media stream.
+        calls: Vec<CallId>,
+        /// Connected sessions.
+        sessions: Vec<SessionId>,
+    },
+    /// Twilio opened a media stream and both its tokens were good.
+    StreamStarted {
+        /// The gateway that holds its audio.
+        node: NodeId,
+        /// The owner, from the token.
+        tenant: TenantId,
+        /// The call.
+        call: CallId,
+        /// The same as Twilio names it.
+        call_sid: CallSid,
+        /// The stream.
+        stream: StreamSid,
+        /// `inbound`, `outbound`: the voices that come.
+        tracks: Vec<String>,
+    },
+    /// A media stream is over. The call may go on at Twilio.
+    StreamEnded {
+        /// The gateway that held it.
+        node: NodeId,
+        /// The owner.
+        tenant: TenantId,
+        /// The call.
+        call: CallId,
+        /// The stream.
+        stream: StreamSid,
+        /// Why.
+        reason: StreamEnd,
+    },
+    /// The caller pressed a key.
+    Dtmf {
+        /// The owner.
+        tenant: TenantId,
+        /// The call.
+        call: CallId,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: char,
+    },
+    /// A person's connection to a call carries audio.
+    SessionStarted {
+        /// The gateway.
+        node: NodeId,
+        /// The owner.
+        tenant: TenantId,
+        /// The call.
+        call: CallId,
+        /// The session, as in its grant.
+        session: SessionId,
+        /// Who.
+        user: UserId,
+        /// What the connection may do.
+        mode: Mode,
+    },
+    /// A person's connection is over.
+    SessionEnded {
+        /// The owner.
+        tenant: TenantId,
+        /// The call.
+        call: CallId,
+        /// The session.
+        session: SessionId,
+        /// Who.
+        user: UserId,
+        /// Why.
+        reason: SessionEnd,
+    },
+    /// Something this build does not know. Counted, never an error.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a media stream ended.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamEnd {
+    /// Twilio said `stop`.
+    Stopped,
+    /// The socket closed or broke without `stop`.
+    Lost,
+    /// No audio for too long.
+    Stalled,
+    /// A newer stream of the same call took its place.
+    Replaced,
+    /// Too many bad messages, or one that may not be.
+    Refused,
+    /// The gateway is going away.
+    Shutdown,
+    /// A reason this build does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a person's connection ended.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionEnd {
+    /// DELETE, or the browser closed its connection.
+    Left,
+    /// The call has no more audio here.
+    CallEnded,
+    /// The browser fell silent: consent expired (RFC 7675).
+    Lost,
+    /// ICE or DTLS did not come about.
+    Failed,
+    /// Control asked for it.
+    Revoked,
+    /// The gateway is going away.
+    Shutdown,
+    /// A reason this build does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Control to gateway: what to do.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum NodeCommand {
+    /// End this person's connection now.
+    EndSession {
+        /// The session.
+        session: SessionId,
+    },
+    /// Something this build does not know. Counted, never an error.
+    #[serde(other)]
+    Unknown,
+}
+
+/// The bus inside one process: used when both planes are in it, and by tests.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    /// Gateways speak, control listens.
+    pub events: Topic<NodeEvent>,
+    /// Control speaks, gateways listen.
+    pub commands: Topic<NodeCommand>,
+}
+
+impl Bus {
+    /// A bus on which nobody speaks or listens yet.
+    pub fn in_process() -> Self {
+        Self { events: Topic::new(), commands: Topic::new() }
+    }
+}
+
+/// One direction of the bus.
+#[derive(Clone, Debug)]
+pub struct Topic<M> {
+    sender: broadcast::Sender<Envelope<M>>,
+}
+
+impl<M: Clone> Topic<M> {
+    fn new() -> Self {
+        Self { sender: broadcast::Sender::new(BACKLOG) }
+    }
+
+    /// Tells all who listen now. Never waits; with nobody there the message is gone.
+    pub fn publish(&self, body: M) {
+        let envelope = Envelope { id: Uuid::now_v7(), sent_at: OffsetDateTime::now_utc(), body };
+        let _nobody_listens = self.sender.send(envelope);
+    }
+
+    /// Listens from now on.
+    pub fn subscribe(&self) -> Subscription<M> {
+        Subscription { receiver: self.sender.subscribe() }
+    }
+}
+
+/// One listener of a topic.
+#[derive(Debug)]
+pub struct Subscription<M> {
+    receiver: broadcast::Receiver<Envelope<M>>,
+}
+
+/// What a subscription got.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Received<M> {
+    /// A message.
+    Message(Envelope<M>),
+    /// This many were lost: the subscriber was too slow.
+    Lost(u64),
+}
+
+impl<M: Clone> Subscription<M> {
+    /// Waits for the next message. `None`: nobody can speak any more.
+    pub async fn next(&mut self) -> Option<Received<M>> {
+        match self.receiver.recv().await {
+            Ok(envelope) => Some(Received::Message(envelope)),
+            Err(broadcast::error::RecvError::Lagged(count)) => Some(Received::Lost(count)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Golden bytes: a change that breaks this test breaks a rolling deploy.
+    #[test]
+    fn wire_form_is_frozen() {
+        let json = r#"{"id":"01890000-0000-7000-8000-000000000001","sent_at":"2026-01-02T03:04:05Z","type":"stream_ended","node":"node_01890000000070008000000000000002","tenant":"ten_01890000000070008000000000000003","call":"call_01890000000070008000000000000004","stream":"MZ01890000000070008000000000000005","reason":"stalled"}"#;
+        let parsed: Envelope<NodeEvent> = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&parsed).unwrap(), json);
+    }
+
+    #[test]
+    fn an_old_build_reads_what_it_does_not_know() {
+        let event: NodeEvent = serde_json::from_str(r#"{"type":"from_the_future"}"#).unwrap();
+        assert_eq!(event, NodeEvent::Unknown);
+        assert_eq!(serde_json::from_str::<StreamEnd>(r#""eaten""#).unwrap(), StreamEnd::Unknown);
+    }
+
+    #[tokio::test]
+    async fn a_slow_subscriber_is_told_what_it_lost() {
+        let bus = Bus::in_process();
+        let mut slow = bus.events.subscribe();
+        for _ in 0..BACKLOG + 3 {
+            bus.events.publish(NodeEvent::Unknown);
+        }
+        assert_eq!(slow.next().await, Some(Received::Lost(3)));
+        assert!(matches!(slow.next().await, Some(Received::Message(_))));
+    }
+}

@@ -1,0 +1,160 @@
+//! The accept loop of every HTTP server here.
+//!
+//! `axum::serve` sets no header timeout and no cap on connections, so that a peer who sends half a
+//! request head holds a socket for ever. This loop has both, and ends in order: it stops accepting, lets
+//! what runs finish, and cuts what does not.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt as _;
+
+/// What a server allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at one time. One more waits in the kernel's queue until another ends. One that became
+    /// a WebSocket no longer counts: whoever serves those has a limit of its own.
+    pub connections: usize,
+    /// From a connection's first byte, or the last answer on it, to the end of the next request head.
+    pub header: Duration,
+    /// Largest request head, in bytes.
+    pub head_bytes: usize,
+    /// How long running requests may take once the server is told to stop.
+    pub linger: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            header: Duration::from_secs(10),
+            head_bytes: 16 * 1024,
+            linger: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Serves `app` on `listener` until `stop` resolves, then lets what runs finish for a while.
+///
+/// Handlers find the peer's address as `ConnectInfo<SocketAddr>`.
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: impl Future<Output = ()>) {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let (stopping, _) = watch::channel(false);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header).max_buf_size(limits.head_bytes);
+
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let (stream, peer, place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, most likely: trying again at once would only burn the core.
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let app = app.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let app = app.clone();
+            async move {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(ConnectInfo(peer));
+                app.oneshot(request).await.map_err(|never: Infallible| never)
+            }
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut stopping = stopping.subscribe();
+        tokio::spawn(async move {
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                _ = stopping.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(error = &error as &dyn std::error::Error, "connection ended early");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    stopping.send_replace(true);
+    // All places free again: nobody is left.
+    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+    let _cut_what_lingers = tokio::time::timeout(limits.linger, places.acquire_many(all)).await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> std::io::Result<(tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    #[tokio::test]
+    async fn half_a_request_head_is_cut_off_and_a_whole_one_answered() {
+        let limits = Limits { header: Duration::from_millis(200), ..Limits::default() };
+        let addr = start(limits).await;
+
+        let mut slow = TcpStream::connect(addr).await.unwrap();
+        slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Half: ").await.unwrap();
+        let mut rest = Vec::new();
+        slow.read_to_end(&mut rest).await.unwrap();
+        assert!(!rest.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&rest));
+
+        assert!(get(addr).await.starts_with("HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn one_connection_too_many_waits_for_a_place() {
+        let limits = Limits { connections: 1, header: Duration::from_millis(300), ..Limits::default() };
+        let addr = start(limits).await;
+        let _holds_the_place_until_its_header_times_out = TcpStream::connect(addr).await.unwrap();
+        assert!(get(addr).await.starts_with("HTTP/1.1 200"));
+    }
+
+    async fn start(limits: Limits) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let app = Router::new().route("/", axum::routing::get(async || "hello"));
+        tokio::spawn(serve(listener, app, limits, std::future::pending()));
+        addr
+    }
+
+    async fn get(addr: SocketAddr) -> String {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+}

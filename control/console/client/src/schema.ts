@@ -1,0 +1,1730 @@
+// Made from openapi.json by `npm run generate`. Do not edit.
+
+export interface paths {
+  "/api/auth/login": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Signs in. The refresh token comes as a cookie that scripts cannot read. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["Login"];
+        };
+      };
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["SignedIn"];
+          };
+        };
+        /** @description E-mail or password is wrong */
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description Too many tries: wait as `Retry-After` says */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/auth/logout": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Signs out: the access token, the refresh cookie and live sockets end. Fine to call twice. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/auth/refresh": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Gives a new access token for the refresh cookie, and a new cookie. Each cookie is good once. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["SignedIn"];
+          };
+        };
+        /** @description No cookie, or one that is not good any more */
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The tenant's calls, newest first. */
+    get: {
+      parameters: {
+        query?: {
+          /**
+           * @description One status, or some with commas between.
+           * @example incoming,in_progress
+           */
+          status?: string;
+          /** @description Whether a person took care of it. */
+          handled?: boolean;
+          /** @description Whether it needs a person soon. */
+          urgent?: boolean;
+          /** @description Part of a number, name, note, tag, summary or call sid. */
+          q?: string;
+          /** @description Our number, E.164. */
+          number?: string;
+          /** @description Began at this time (RFC 3339) or later. */
+          from?: string;
+          /** @description Began before this time (RFC 3339). */
+          to?: string;
+          /** @description Calls on the page, 1 to 200; 50 unless given. */
+          limit?: number;
+          /** @description The `next_cursor` of the page before. */
+          cursor?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["CallPage"];
+          };
+        };
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/active": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The calls that are not over. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["ActiveCalls"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/latest": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The newest call. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Call"];
+          };
+        };
+        /** @description There is no call yet */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/stats": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Figures of all calls. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Stats"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/{id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One call. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Call"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    /** Changes a call. */
+    patch: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["CallChange"];
+        };
+      };
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Call"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    trace?: never;
+  };
+  "/api/calls/{id}/events": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What happened to a call, oldest first. */
+    get: {
+      parameters: {
+        query?: {
+          /** @description Only events after this number. */
+          after?: number;
+        };
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["CallEvents"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/{id}/listeners": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who hears a call now. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Listeners"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/{id}/sessions": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Asks for leave to hear a call. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["SessionOpen"];
+        };
+      };
+      responses: {
+        201: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["SessionGrant"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `call_not_live`: there is no audio now */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `mode_not_available`, or a bad body */
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/{id}/sessions/{sid}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Ends a connection: one's own, or anybody's as admin or supervisor. Fine to call twice. */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+          /** @description `ses_…` */
+          sid: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/live": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Live events, as a WebSocket.
+     * @description Authenticate with `?token=` or the subprotocol `bearer.<token>`. The first message is a `LiveSnapshot`,
+     *     each further one a `LiveEvent`. `?since=<seq>` gives all events after that number behind the snapshot.
+     *     The text `ping` or `{"type":"ping"}` is answered by `{"type":"pong"}`. Close codes: 4001 refresh the
+     *     token and reconnect, 4008 too slow, reconnect; both with `since`.
+     */
+    get: {
+      parameters: {
+        query?: {
+          /** @description The access token, unless the subprotocol has it */
+          token?: string;
+          /** @description Number of the last event that the client has */
+          since?: number;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description A WebSocket */
+        101: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        /** @description No token, or a bad one */
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description The page's origin is not allowed */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/me": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who is signed in. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["User"];
+          };
+        };
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/numbers": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The tenant's numbers. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Numbers"];
+          };
+        };
+      };
+    };
+    put?: never;
+    /** Adds a number of the tenant's Twilio account. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["NumberCreate"];
+        };
+      };
+      responses: {
+        201: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Number"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `number_exists` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/numbers/{number}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Forgets a number. Its calls stay; new ones are rejected. */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description E.164 */
+          number: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    options?: never;
+    head?: never;
+    /** Changes a number. */
+    patch: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description E.164 */
+          number: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["NumberPatch"];
+        };
+      };
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Number"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    trace?: never;
+  };
+  "/api/twilio/recording": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** A recording's status callback. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/twilio/status": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** A call's status callback. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/twilio/stream": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** A media stream's status callback. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/twilio/voice": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** The voice webhook of a number: answers TwiML. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        /** @description TwiML */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "text/xml": string;
+          };
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/users": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The tenant's people who may sign in. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Users"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    /** Adds a person. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["UserCreate"];
+        };
+      };
+      responses: {
+        201: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["User"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `email_taken` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/users/{id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    /** Changes a person. A change of role, or disabling, ends their sign-ins and open connections. */
+    patch: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `usr_…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["UserChange"];
+        };
+      };
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["User"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `last_admin` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    trace?: never;
+  };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+  schemas: {
+    /** @description Calls that are going on. */
+    ActiveCalls: {
+      /** @description Newest first; at most 1000. */
+      calls: components["schemas"]["Call"][];
+    };
+    /** @description A phone call. */
+    Call: {
+      /**
+       * Format: date-time
+       * @description When it was answered.
+       */
+      answered_at?: string | null;
+      /** @description Twilio's. */
+      call_sid: string;
+      /** @description The customer's name, if somebody or the network gave one. */
+      caller_name?: string | null;
+      /** @description The customer's number, E.164 where the network gave one. */
+      customer_number: string;
+      /** @description Who called. */
+      direction: components["schemas"]["Direction"];
+      /**
+       * Format: int64
+       * @description Length in seconds, once it is over.
+       */
+      duration_seconds?: number | null;
+      /**
+       * Format: date-time
+       * @description When it was over.
+       */
+      ended_at?: string | null;
+      /**
+       * @description Our id.
+       * @example call_019a9d5b7c3e7d4a8f21d0c95e7b6a14
+       */
+      id: string;
+      /** @description What the caller wanted. */
+      intent?: string | null;
+      /** @description Whether a person took care of it. */
+      is_handled: boolean;
+      /** @description Whether it needs a person soon. */
+      is_urgent: boolean;
+      /**
+       * Format: int64
+       * @description How many people hear it now.
+       */
+      listeners: number;
+      /** @description Its audio. */
+      media: components["schemas"]["Media"];
+      /** @description What people wrote about it. */
+      notes?: string | null;
+      /** @description Our number. */
+      organization_number: string;
+      /** @description The same as `customer_number`, for clients that know it by this name. */
+      phone_number: string;
+      /**
+       * Format: date-time
+       * @description When it began.
+       */
+      started_at: string;
+      /** @description Where it stands. */
+      status: components["schemas"]["CallStatus"];
+      /** @description What was said, in short. */
+      summary?: string | null;
+      /** @description Words people put on it. */
+      tags: string[];
+    };
+    /** @description What to change of a call. What is left out stays. */
+    CallChange: {
+      /** @description At most 200 characters; `null` empties it. */
+      caller_name?: string | null;
+      /** @description Whether a person took care of it. */
+      is_handled?: boolean | null;
+      /** @description Whether it needs a person soon. */
+      is_urgent?: boolean | null;
+      /** @description At most 10,000 characters; `null` empties it. */
+      notes?: string | null;
+      /** @description At most 20, of at most 50 characters each. */
+      tags?: string[] | null;
+    };
+    /** @description One event of a call's history. */
+    CallEvent: {
+      /**
+       * Format: date-time
+       * @description When.
+       */
+      at: string;
+      /** @description The particulars. */
+      data: Record<string, never>;
+      /**
+       * Format: int64
+       * @description Counts from 1 over the call, without holes.
+       */
+      seq: number;
+      /** @description What happened. */
+      type: components["schemas"]["EventType"];
+    };
+    /** @description What happened to a call. */
+    CallEvents: {
+      /** @description Oldest first; at most 1000, then ask again with `after`. */
+      events: components["schemas"]["CallEvent"][];
+    };
+    /** @description A page of calls. */
+    CallPage: {
+      /** @description Newest first. */
+      calls: components["schemas"]["Call"][];
+      /** @description Send it as `cursor` for older calls. `null`: there are none. */
+      next_cursor?: string | null;
+    };
+    /**
+     * @description Where a call stands.
+     * @enum {string}
+     */
+    CallStatus: "incoming" | "in_progress" | "completed" | "failed" | "no_answer" | "busy" | "canceled";
+    /**
+     * @description Who called.
+     * @enum {string}
+     */
+    Direction: "inbound" | "outbound";
+    /**
+     * @description What happened to a call.
+     * @enum {string}
+     */
+    EventType:
+      | "call.incoming"
+      | "call.answered"
+      | "call.updated"
+      | "call.ended"
+      | "call.media"
+      | "session.started"
+      | "session.ended";
+    /** @description A person's open connection to a call. */
+    Listener: {
+      /** @description The session. */
+      id: string;
+      /** @description What the connection may do. */
+      mode: components["schemas"]["Mode"];
+      /**
+       * Format: date-time
+       * @description Since when it carries audio.
+       */
+      since: string;
+      /** @description Who. */
+      user: components["schemas"]["Person"];
+    };
+    /** @description Who hears a call. */
+    Listeners: {
+      /** @description Longest first; at most 1000. */
+      listeners: components["schemas"]["Listener"][];
+    };
+    /** @description What a live socket sends for each event. */
+    LiveEvent: {
+      /**
+       * Format: date-time
+       * @description When.
+       */
+      at: string;
+      /** @description The whole call, after the event. */
+      call: components["schemas"]["Call"];
+      /** @description The call. */
+      call_id: string;
+      /** @description The particulars, of any other event. */
+      data?: Record<string, never> | null;
+      /**
+       * Format: int64
+       * @description Counts over all the tenant's events, without holes: what `?since=` takes.
+       */
+      seq: number;
+      /** @description The session, of a session event. */
+      session?: Record<string, never> | null;
+      /** @description What happened. */
+      type: components["schemas"]["EventType"];
+    };
+    /** @description What a live socket sends first. */
+    LiveSnapshot: {
+      /**
+       * Format: date-time
+       * @description When it was taken.
+       */
+      at: string;
+      /** @description The calls that are not over. */
+      calls: components["schemas"]["Call"][];
+      /**
+       * @description Whether every event since the asked-for number follows. `false`: some may be missing, and what the
+       *     client knew before should be asked for again.
+       */
+      resumed: boolean;
+      /**
+       * Format: int64
+       * @description Events after this number follow.
+       */
+      seq: number;
+      /** @description `snapshot`. */
+      type: components["schemas"]["SnapshotWord"];
+    };
+    /** @description E-mail and password. */
+    Login: {
+      /** @description The e-mail, whatever its case. */
+      email: string;
+      /** @description The password. */
+      password: string;
+    };
+    /** @description A call's audio. */
+    Media: {
+      /** @description The gateway that holds it. */
+      gateway?: string | null;
+      /** @description Whether it arrives now, so that somebody can listen. */
+      live: boolean;
+      /** @description The voices of the newest stream: `inbound` is the caller, `outbound` the agent side. */
+      tracks: string[];
+    };
+    /**
+     * @description What a person's connection may do.
+     * @enum {string}
+     */
+    Mode: "listen" | "whisper" | "join" | "takeover";
+    /** @description A phone number of the organization. */
+    Number: {
+      /**
+       * Format: date-time
+       * @description Since when it is known.
+       */
+      created_at: string;
+      /** @description What people call it. */
+      label: string;
+      /**
+       * @description E.164.
+       * @example +15550100
+       */
+      number: string;
+      /** @description What its TwiML does. */
+      route: components["schemas"]["Route"];
+      /** @description The particulars. */
+      settings: components["schemas"]["NumberSettings"];
+    };
+    /** @description A number to add. */
+    NumberCreate: {
+      /** @description What people call it; at most 100 characters. */
+      label?: string;
+      /** @description E.164. */
+      number: string;
+      route?: components["schemas"]["Route"] | null;
+      /** @description The particulars. */
+      settings?: components["schemas"]["NumberSettings"];
+    };
+    /** @description What to change of a number. What is left out stays. */
+    NumberPatch: {
+      /** @description What people call it; at most 100 characters. */
+      label?: string | null;
+      route?: components["schemas"]["Route"] | null;
+      settings?: components["schemas"]["NumberSettings"] | null;
+    };
+    /** @description The particulars of a number. */
+    NumberSettings: {
+      /** @description Whom a call rings, E.164. Route `monitor` dials it at once, route `agent` after its stream. */
+      dial?: string | null;
+    };
+    /** @description The tenant's numbers. */
+    Numbers: {
+      /** @description In order. */
+      numbers: components["schemas"]["Number"][];
+    };
+    /** @description A person, in short. */
+    Person: {
+      /** @description Their id. */
+      id: string;
+      /** @description Their name. */
+      name: string;
+    };
+    /** @description An error as it travels: `application/problem+json`. */
+    Problem: {
+      /**
+       * @description What programs compare. Stable.
+       * @example not_found
+       */
+      code: string;
+      /** @description What is wrong this time, for the client's developer. */
+      detail: string;
+      /**
+       * Format: int32
+       * @description The HTTP status.
+       * @example 404
+       */
+      status: number;
+      /** @description The phrase of the status. */
+      title: string;
+      /** @description A URI that names the kind of problem; ends in `code`. */
+      type: string;
+    };
+    /**
+     * @description What a person may do.
+     * @enum {string}
+     */
+    Role: "admin" | "supervisor" | "agent" | "viewer";
+    /**
+     * @description What a number's TwiML does.
+     * @enum {string}
+     */
+    Route: "monitor" | "agent";
+    /** @description Leave to open a connection. */
+    SessionGrant: {
+      /**
+       * Format: date-time
+       * @description Until when the token opens a connection.
+       */
+      expires_at: string;
+      /** @description STUN and TURN servers. None are needed: the gateway has a public address. */
+      ice_servers: Record<string, never>[];
+      /** @description The session. */
+      id: string;
+      /** @description What the connection may do. */
+      mode: components["schemas"]["Mode"];
+      /** @description The bearer token of that POST. Good once. */
+      token: string;
+      /** @description Where to POST the SDP offer (WHEP). */
+      whep_url: string;
+    };
+    /** @description What kind of connection to open. */
+    SessionOpen: {
+      /** @description What it may do. */
+      mode: components["schemas"]["Mode"];
+      /** @description For the record; at most 2000 characters. */
+      notes?: string | null;
+      /** @description Why, for the record; at most 200 characters. */
+      reason?: string | null;
+    };
+    /** @description An access token and whose it is. */
+    SignedIn: {
+      /** @description Send it as `Authorization: Bearer`. */
+      access_token: string;
+      /**
+       * Format: int64
+       * @description Seconds until it expires. Refresh before that.
+       * @example 600
+       */
+      expires_in: number;
+      /**
+       * @description `Bearer`.
+       * @example Bearer
+       */
+      token_type: string;
+      /** @description Who signed in. */
+      user: components["schemas"]["User"];
+    };
+    /**
+     * @description The word `snapshot`.
+     * @enum {string}
+     */
+    SnapshotWord: "snapshot";
+    /** @description Figures of a tenant's calls. */
+    Stats: {
+      /**
+       * Format: int64
+       * @description Not over.
+       */
+      active: number;
+      /**
+       * Format: double
+       * @description Mean length of those that were answered and are over, in seconds.
+       */
+      average_duration_seconds?: number | null;
+      /**
+       * Format: int64
+       * @description Over, and nobody took care of it.
+       */
+      needs_attention: number;
+      /**
+       * Format: int64
+       * @description Begun since midnight UTC.
+       */
+      today: number;
+      /**
+       * Format: int64
+       * @description All of them.
+       */
+      total: number;
+    };
+    /** @description A customer of this installation. */
+    Tenant: {
+      /** @description Its id. */
+      id: string;
+      /** @description Its name. */
+      name: string;
+    };
+    /** @description A person who signs in. */
+    User: {
+      /** @description What they sign in with. */
+      email: string;
+      /** @description Their id. */
+      id: string;
+      /** @description Their name. */
+      name: string;
+      /** @description What they may do. */
+      role: components["schemas"]["Role"];
+      /** @description Whom they work for. */
+      tenant: components["schemas"]["Tenant"];
+    };
+    /** @description What to change of a person. What is left out stays. */
+    UserChange: {
+      /** @description `true` ends what they have open and lets them sign in no more. */
+      disabled?: boolean | null;
+      /** @description At most 100 characters. */
+      name?: string | null;
+      role?: components["schemas"]["Role"] | null;
+    };
+    /** @description A person to add. */
+    UserCreate: {
+      /** @description What they sign in with. */
+      email: string;
+      /** @description At most 100 characters. */
+      name: string;
+      /** @description At least 8 characters. */
+      password: string;
+      /** @description What they may do. */
+      role: components["schemas"]["Role"];
+    };
+    /** @description The tenant's people. */
+    Users: {
+      /** @description By name; at most 1000. */
+      users: components["schemas"]["User"][];
+    };
+  };
+  responses: never;
+  parameters: never;
+  requestBodies: never;
+  headers: never;
+  pathItems: never;
+}
+export type $defs = Record<string, never>;
+export type operations = Record<string, never>;

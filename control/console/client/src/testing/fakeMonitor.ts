@@ -1,0 +1,36 @@
+/** A monitor without a network: tests set its state, and see what was asked of it. */
+
+import { Cell } from "../cell.ts";
+import type { CallMonitor, MonitorState } from "../monitor.ts";
+import { NO_RECEPTION } from "../reception.ts";
+
+export class FakeMonitor implements CallMonitor {
+  readonly callId: string;
+  readonly state: Cell<MonitorState>;
+  readonly done: string[] = [];
+  readonly reception = NO_RECEPTION;
+
+  constructor(callId: string, state: MonitorState = { kind: "idle" }) {
+    this.callId = callId;
+    this.state = new Cell(state);
+  }
+
+  readonly start = (): void => {
+    this.done.push("start");
+    this.state.set({ kind: "connecting" });
+  };
+
+  readonly stop = (): void => {
+    this.done.push("stop");
+    this.state.set({ kind: "stopped" });
+  };
+
+  readonly end = (callGoesOn: boolean): void => {
+    this.done.push("end");
+    // As the real one: only what goes on can end.
+    const { kind } = this.state.get();
+    if (kind !== "stopped" && kind !== "idle") this.state.set({ kind: "ended", callGoesOn });
+  };
+
+  readonly session = (): null => null;
+}

@@ -1,0 +1,52 @@
+/** Records for tests: whole, with what is given in place of the usual. */
+
+import type { Call, SessionGrant, User } from "../contract.ts";
+
+export function makeCall(changes: Partial<Call> = {}): Call {
+  return {
+    id: "call_1",
+    call_sid: "CA1",
+    direction: "inbound",
+    status: "in_progress",
+    caller_name: null,
+    customer_number: "+14155550101",
+    organization_number: "+12065550100",
+    phone_number: "+14155550101",
+    started_at: "2026-11-20T12:00:00Z",
+    answered_at: "2026-11-20T12:00:00Z",
+    ended_at: null,
+    duration_seconds: null,
+    is_handled: false,
+    is_urgent: false,
+    intent: null,
+    summary: null,
+    tags: [],
+    notes: null,
+    listeners: 0,
+    media: { live: true, tracks: ["inbound", "outbound"], gateway: "node_1" },
+    ...changes,
+  };
+}
+
+export function makeUser(changes: Partial<User> = {}): User {
+  return {
+    id: "usr_1",
+    email: "mara@example.com",
+    name: "Mara Lindqvist",
+    role: "supervisor",
+    tenant: { id: "ten_1", name: "Harbour Clinic" },
+    ...changes,
+  };
+}
+
+export function makeGrant(changes: Partial<SessionGrant> = {}): SessionGrant {
+  return {
+    id: "ses_1",
+    mode: "listen",
+    whep_url: "https://gateway.example/whep/call_1",
+    token: "grant",
+    ice_servers: [],
+    expires_at: "2026-11-20T12:01:00Z",
+    ...changes,
+  };
+}

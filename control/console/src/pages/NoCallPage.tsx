@@ -1,0 +1,19 @@
+import type { ReactElement } from "react";
+import { useLive } from "../state/useLive.ts";
+import { usePartyline } from "../state/usePartyline.ts";
+import { Notice } from "../parts/Notice.tsx";
+
+/** What stands beside the list while no call is open. */
+export default function NoCallPage(): ReactElement | null {
+  const { rows } = useLive(usePartyline().feed.list);
+  // Beside an empty list there is nothing to choose: the list itself says what to do.
+  if (rows.length === 0) return null;
+  return (
+    <Notice icon="ear" title="Choose a call to hear it">
+      <p>
+        <kbd>J</kbd> and <kbd>K</kbd> move along the list, <kbd>Enter</kbd> opens a call, <kbd>L</kbd>{" "}
+        listens. The people on the phone cannot hear you.
+      </p>
+    </Notice>
+  );
+}

@@ -1,0 +1,73 @@
+import { act, fireEvent, screen } from "@testing-library/react";
+import { makeUser } from "@partyline/client/testing/records";
+import { beforeEach, expect, test, vi } from "vitest";
+import { type Parts, makeParts, renderConsole } from "../testing/renderConsole.tsx";
+
+let parts: Parts;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  parts = makeParts();
+  parts.account.set({ kind: "signed_out", why: "new" });
+});
+
+async function submit(): Promise<void> {
+  fireEvent.change(screen.getByLabelText("E-mail"), { target: { value: " mara@example.com " } });
+  fireEvent.change(screen.getByLabelText("Password"), { target: { value: " secret " } });
+  const form = screen.getByRole("button", { name: "Sign in" }).closest("form");
+  if (form === null) throw new Error("no form");
+  await act(async () => {
+    fireEvent.submit(form);
+    await Promise.resolve();
+  });
+}
+
+test("the password is sent as typed, the e-mail without spaces around it", async () => {
+  await renderConsole(parts);
+  await submit();
+  expect(parts.done).toEqual(["sign in mara@example.com  secret "]);
+});
+
+test("a wrong password is said, and the field is ready for the next try", async () => {
+  parts.answers.signIn = { kind: "signed_out" };
+  await renderConsole(parts);
+  await submit();
+  expect(screen.getByRole("alert").textContent).toBe("E-mail or password is wrong.");
+  expect(document.activeElement).toBe(screen.getByLabelText("Password"));
+  expect(screen.getByLabelText("Password").getAttribute("aria-invalid")).toBe("true");
+});
+
+test("after too many attempts the seconds are counted down", async () => {
+  parts.answers.signIn = { kind: "too_many", retryAfterSeconds: 3 };
+  await renderConsole(parts);
+  await submit();
+  expect(screen.getByRole("alert").textContent).toBe("Too many attempts. Try again in 3 s.");
+  await act(() => vi.advanceTimersByTimeAsync(1000));
+  expect(screen.getByRole("alert").textContent).toBe("Too many attempts. Try again in 2 s.");
+  await act(() => vi.advanceTimersByTimeAsync(2000));
+  expect(screen.getByRole("alert").textContent).toBe("You can try again now.");
+});
+
+test("a server that cannot be reached is said so", async () => {
+  parts.answers.signIn = { kind: "unreachable" };
+  await renderConsole(parts);
+  await submit();
+  expect(screen.getByRole("alert").textContent).toContain("cannot be reached");
+});
+
+test("who signs in stands at the address that was asked for", async () => {
+  const { router } = await renderConsole(parts, "/calls/call_1");
+  await act(async () => {
+    parts.account.set({ kind: "signed_in", user: makeUser() });
+    await Promise.resolve();
+  });
+  expect(screen.getByText("Harbour Clinic")).toBeTruthy();
+  expect(router.state.location.pathname).toBe("/calls/call_1");
+});
+
+test("when nobody can be asked, that is said instead of a form", async () => {
+  parts.account.set({ kind: "unreachable" });
+  await renderConsole(parts);
+  expect(screen.getByText("Partyline cannot be reached")).toBeTruthy();
+  expect(screen.queryByLabelText("Password")).toBeNull();
+});

@@ -1,0 +1,125 @@
+import type { LiveList } from "@partyline/client/liveList";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { type ReactElement, useMemo, useRef, useState } from "react";
+import { paths } from "../paths.ts";
+import { useLive } from "../state/useLive.ts";
+import { usePartyline } from "../state/usePartyline.ts";
+import { useShortcuts } from "../state/useShortcuts.ts";
+import { matches } from "../words/call.ts";
+import { CallRow } from "./CallRow.tsx";
+import { Counts } from "./Counts.tsx";
+import { Icon } from "./Icon.tsx";
+import { EmptyList, FeedBanner, ForbiddenList, LoadingList, UnreachableList } from "./ListStates.tsx";
+
+/** Rows drawn at once. More could not be read, and a search finds the others. */
+const MOST_SHOWN = 500;
+
+/** The calls that go on now. */
+export function CallList(): ReactElement {
+  const { feed, desk } = usePartyline();
+  const list = useLive(feed.list);
+  const heard = useLive(desk.current)?.callId;
+  const [query, setQuery] = useState("");
+  const search = useRef<HTMLInputElement>(null);
+  const { callId: open } = useParams({ strict: false });
+  const navigate = useNavigate();
+  const shown = useMemo(() => list.rows.filter(({ call }) => matches(call, query)), [list.rows, query]);
+
+  const shortcuts = useMemo(
+    () => ({
+      "/": () => search.current?.focus(),
+      j: () => moveFocus(1),
+      k: () => moveFocus(-1),
+    }),
+    [],
+  );
+  useShortcuts(shortcuts);
+
+  return (
+    <section className="list" aria-labelledby="list-title" data-feed={list.feed.kind}>
+      <div className="list-head">
+        <h1 id="list-title">Live calls</h1>
+        <Counts list={list} />
+        <label className="search">
+          <Icon name="search" />
+          <span className="hidden-text">Search live calls</span>
+          <input
+            ref={search}
+            type="search"
+            value={query}
+            placeholder="Name, number, tag"
+            maxLength={100}
+            aria-keyshortcuts="/"
+            onChange={(event) => setQuery(event.target.value)}
+            onKeyDown={(event) => {
+              if (event.key !== "Escape") return;
+              // Here Escape clears the search; it must not stop the listening as well.
+              event.stopPropagation();
+              setQuery("");
+              event.currentTarget.blur();
+            }}
+          />
+          <kbd aria-hidden="true">/</kbd>
+        </label>
+      </div>
+      <FeedBanner feed={list.feed} onRetry={feed.retryNow} />
+      <ListBody list={list} query={query} shown={shown.length} onRetry={feed.retryNow} />
+      <ul className="rows" aria-label="Live calls" hidden={shown.length === 0}>
+        {shown.slice(0, MOST_SHOWN).map((row) => (
+          <CallRow
+            key={row.call.id}
+            row={row}
+            clockOffsetMs={list.clockOffsetMs}
+            open={row.call.id === open || row.call.call_sid === open}
+            heard={row.call.id === heard}
+            onEnterOpen={(callId) => {
+              desk.listen(callId);
+              void navigate({ to: paths.call, params: { callId } });
+            }}
+          />
+        ))}
+      </ul>
+      {shown.length > MOST_SHOWN ? (
+        <p className="list-more">{shown.length - MOST_SHOWN} more calls. Search to find one of them.</p>
+      ) : null}
+    </section>
+  );
+}
+
+/** What stands in place of rows. */
+function ListBody(props: {
+  list: LiveList;
+  query: string;
+  shown: number;
+  onRetry: () => void;
+}): ReactElement | null {
+  const { list, query, shown, onRetry } = props;
+  switch (list.feed.kind) {
+    case "loading":
+      return <LoadingList />;
+    case "unreachable":
+      return <UnreachableList retryAt={list.feed.retryAt} onRetry={onRetry} />;
+    case "forbidden":
+      return <ForbiddenList detail={list.feed.detail} onRetry={onRetry} />;
+    case "current":
+    case "paused":
+      if (list.rows.length === 0) return <EmptyList />;
+      if (shown > 0) return null;
+      return (
+        <p className="list-none" role="status">
+          No live call matches “{query.trim()}”.
+        </p>
+      );
+  }
+}
+
+/** Moves the focus along the rows: from the open call's when none has it. */
+function moveFocus(step: 1 | -1): boolean {
+  const rows = [...document.querySelectorAll<HTMLElement>("[data-row]")];
+  const focused = rows.findIndex((row) => row === document.activeElement);
+  const open = rows.findIndex((row) => row.getAttribute("aria-current") === "page");
+  const from = focused >= 0 ? focused : open;
+  const next = rows[from < 0 ? (step > 0 ? 0 : rows.length - 1) : from + step];
+  next?.focus();
+  return next !== undefined;
+}

@@ -1,0 +1,54 @@
+import type { User } from "@partyline/client/contract";
+import { Link } from "@tanstack/react-router";
+import type { ReactElement } from "react";
+import { paths } from "../paths.ts";
+import { useLive } from "../state/useLive.ts";
+import { usePartyline } from "../state/usePartyline.ts";
+import { feedWord } from "../words/feed.ts";
+import { Icon } from "./Icon.tsx";
+import { ThemeSwitch } from "./ThemeSwitch.tsx";
+import { Wordmark } from "./Wordmark.tsx";
+
+/** Where one is, how fresh it is, who one is. */
+export function Header({ user, onShortcuts }: { user: User; onShortcuts: () => void }): ReactElement {
+  const { account, feed } = usePartyline();
+  const { feed: freshness } = useLive(feed.list);
+  return (
+    <header className="header">
+      <Link to={paths.calls} className="home" aria-label="Partyline, live calls">
+        <Wordmark />
+      </Link>
+      <span className="tenant">{user.tenant.name}</span>
+      <span className="feed-chip" data-feed={freshness.kind}>
+        <span className="dot" aria-hidden="true" />
+        <span className="feed-word">{feedWord(freshness)}</span>
+      </span>
+      <span className="header-end">
+        <button
+          type="button"
+          className="icon-button"
+          aria-label="Keyboard shortcuts"
+          aria-keyshortcuts="?"
+          title="Keyboard shortcuts (?)"
+          onClick={onShortcuts}
+        >
+          <Icon name="keyboard" />
+        </button>
+        <ThemeSwitch />
+        <span className="user">
+          <span className="user-name">{user.name}</span>
+          <span className="user-role">{user.role}</span>
+        </span>
+        <button
+          type="button"
+          className="icon-button"
+          title="Sign out"
+          onClick={() => void account.signOut()}
+        >
+          <Icon name="leave" />
+          <span className="sign-out-word">Sign out</span>
+        </button>
+      </span>
+    </header>
+  );
+}

@@ -1,0 +1,113 @@
+import type { Call } from "@partyline/client/contract";
+import { isActive } from "@partyline/client/contract";
+import type { CallMonitor, MonitorState } from "@partyline/client/monitor";
+import { NO_RECEPTION } from "@partyline/client/reception";
+import { type ReactElement, useMemo } from "react";
+import { useLive } from "../state/useLive.ts";
+import { useNow } from "../state/useNow.ts";
+import { usePartyline } from "../state/usePartyline.ts";
+import { useShortcuts } from "../state/useShortcuts.ts";
+import { announceMonitor, describeMonitor, isListening } from "../words/monitor.ts";
+import { Icon } from "./Icon.tsx";
+import { LevelMeters } from "./LevelMeters.tsx";
+import { ListenButton } from "./ListenButton.tsx";
+import { SoundControls } from "./SoundControls.tsx";
+import { IDLE } from "../state/useMonitorOf.ts";
+
+/** A call that is over cannot be heard, whatever was before. */
+const OVER: MonitorState = { kind: "ended", callGoesOn: false };
+
+/**
+ * Listening to one call: the button, how it goes, how loud each side is.
+ *
+ * Its `data-` attributes are for tests and for a look into the page: state, delay in ms, packets.
+ */
+export function Player({ call, monitor }: { call: Call; monitor: CallMonitor | null }): ReactElement {
+  const { desk, sound, feed } = usePartyline();
+  const state = useLive(monitor?.state ?? IDLE);
+  const soundBlocked = useLive(sound.blocked);
+  const { solo } = useLive(sound.settings);
+  const fresh = useLive(feed.list).feed.kind === "current";
+  const over = !isActive(call.status) && !isListening(state);
+  const blockedBy = reasonNotToListen(call, fresh);
+  const reception = state.kind === "live" ? state.reception : NO_RECEPTION;
+
+  const shortcuts = useMemo(() => {
+    const listen = () => (blockedBy === null ? desk.listen(call.id) : false);
+    return { l: listen, Enter: listen };
+  }, [desk, call.id, blockedBy]);
+  useShortcuts(shortcuts);
+
+  return (
+    <section
+      className="player"
+      aria-label="Listening"
+      data-player=""
+      data-call-id={call.id}
+      data-state={state.kind}
+      data-delay-ms={reception.delayMs ?? ""}
+      data-packets-lost={reception.packetsLost}
+      data-packets-received={reception.packetsReceived}
+    >
+      <div className="player-head">
+        {over ? null : (
+          <ListenButton
+            state={state}
+            blockedBy={blockedBy}
+            onListen={() => desk.listen(call.id)}
+            onStop={desk.stop}
+          />
+        )}
+        <div className="player-words">
+          <StateWords state={over ? OVER : state} />
+          {over ? null : (
+            <p className="nobody">
+              <Icon name="micOff" />
+              Nobody can hear you — microphone off
+            </p>
+          )}
+        </div>
+      </div>
+      <span className="hidden-text" role="status">
+        {announceMonitor(state)}
+      </span>
+      {soundBlocked && isListening(state) ? (
+        <div className="banner">
+          <Icon name="warning" />
+          <span className="banner-text">The browser holds the sound back.</span>
+          <button type="button" className="link-button" onClick={() => sound.resume()}>
+            Let me hear it
+          </button>
+        </div>
+      ) : null}
+      {over ? null : (
+        <>
+          <LevelMeters
+            sound={sound}
+            active={state.kind === "live"}
+            callerHeard={solo !== "agent"}
+            agentHeard={solo !== "caller"}
+          />
+          <SoundControls sound={sound} />
+        </>
+      )}
+    </section>
+  );
+}
+
+function StateWords({ state }: { state: MonitorState }): ReactElement {
+  const now = useNow();
+  return (
+    <p className="player-state digits" data-kind={state.kind}>
+      <span className="dot" aria-hidden="true" />
+      {describeMonitor(state, now)}
+    </p>
+  );
+}
+
+function reasonNotToListen(call: Call, fresh: boolean): string | null {
+  if (!isActive(call.status)) return "This call is over.";
+  // While the list is paused its word on the audio is old: control will know.
+  if (fresh && !call.media.live) return "No live audio of this call has arrived yet.";
+  return null;
+}

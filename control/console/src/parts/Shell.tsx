@@ -1,0 +1,71 @@
+import type { User } from "@partyline/client/contract";
+import { Outlet, useParams } from "@tanstack/react-router";
+import { type ReactElement, useEffect, useMemo, useRef } from "react";
+import { useLive } from "../state/useLive.ts";
+import { usePartyline } from "../state/usePartyline.ts";
+import { useShortcuts } from "../state/useShortcuts.ts";
+import { isListening } from "../words/monitor.ts";
+import { Announcer } from "./Announcer.tsx";
+import { CallList } from "./CallList.tsx";
+import { Header } from "./Header.tsx";
+import { ListeningBar } from "./ListeningBar.tsx";
+import { ShortcutSheet } from "./ShortcutSheet.tsx";
+
+/** How much a key changes the volume. */
+const VOLUME_STEP = 0.1;
+
+/** The room: the list stays on the left whatever is shown on the right. */
+export function Shell({ user }: { user: User }): ReactElement {
+  const { desk, sound } = usePartyline();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const { callId } = useParams({ strict: false });
+  useTitle();
+
+  const shortcuts = useMemo(() => {
+    const louder = (by: number) => sound.change({ volume: sound.settings.get().volume + by });
+    return {
+      "?": () => dialog.current?.showModal(),
+      Escape: () => {
+        const state = desk.current.get()?.state.get();
+        if (state === undefined || !isListening(state)) return false;
+        desk.stop();
+        return true;
+      },
+      "[": () => louder(-VOLUME_STEP),
+      "]": () => louder(VOLUME_STEP),
+      "0": () => sound.change({ solo: "both" }),
+      "1": () => sound.change({ solo: "caller" }),
+      "2": () => sound.change({ solo: "agent" }),
+    };
+  }, [desk, sound]);
+  useShortcuts(shortcuts);
+
+  return (
+    <div className="shell" data-open={callId !== undefined}>
+      <a className="skip" href="#main">
+        Skip to the call
+      </a>
+      <Header user={user} onShortcuts={() => dialog.current?.showModal()} />
+      <div className="panes">
+        <CallList />
+        <main id="main" className="pane" tabIndex={-1}>
+          <Outlet />
+        </main>
+      </div>
+      <ListeningBar />
+      <Announcer />
+      <ShortcutSheet dialog={dialog} />
+    </div>
+  );
+}
+
+/** How many calls go on, on the browser's tab. */
+function useTitle(): void {
+  const { feed } = usePartyline();
+  const list = useLive(feed.list);
+  const going = list.rows.filter((row) => row.leavesAt === null).length;
+  const known = list.feed.kind === "current";
+  useEffect(() => {
+    document.title = known && going > 0 ? `(${going}) Live calls · Partyline` : "Live calls · Partyline";
+  }, [known, going]);
+}

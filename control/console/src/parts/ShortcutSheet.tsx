@@ -1,0 +1,51 @@
+import { type ReactElement, type RefObject, useId } from "react";
+import { useLive } from "../state/useLive.ts";
+import { usePartyline } from "../state/usePartyline.ts";
+
+const KEYS: readonly { keys: readonly string[]; does: string }[] = [
+  { keys: ["/"], does: "Search live calls" },
+  { keys: ["J", "K"], does: "Next, previous call in the list" },
+  { keys: ["Enter"], does: "Open the call; on an open call, listen" },
+  { keys: ["L"], does: "Listen to the open call" },
+  { keys: ["Esc"], does: "Stop listening" },
+  { keys: ["[", "]"], does: "Quieter, louder" },
+  { keys: ["1", "2", "0"], does: "Hear the caller, the agent, both" },
+  { keys: ["?"], does: "This sheet" },
+];
+
+/** All shortcuts, and the switch that turns single keys off. */
+export function ShortcutSheet({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }): ReactElement {
+  const { preferences } = usePartyline();
+  const { singleKeys } = useLive(preferences.value);
+  const title = useId();
+  return (
+    <dialog ref={dialog} className="sheet" aria-labelledby={title}>
+      <h2 id={title}>Keyboard shortcuts</h2>
+      <dl className="keys" data-off={!singleKeys}>
+        {KEYS.map(({ keys, does }) => (
+          <div key={does} className="key-line">
+            <dt>
+              {keys.map((key) => (
+                <kbd key={key}>{key}</kbd>
+              ))}
+            </dt>
+            <dd>{does}</dd>
+          </div>
+        ))}
+      </dl>
+      <label className="check">
+        <input
+          type="checkbox"
+          checked={singleKeys}
+          onChange={(event) => preferences.change({ singleKeys: event.target.checked })}
+        />
+        Single keys do these things (Esc always stops listening)
+      </label>
+      <form method="dialog">
+        <button type="submit" className="button primary">
+          Close
+        </button>
+      </form>
+    </dialog>
+  );
+}

@@ -1,0 +1,130 @@
+/** The whole console on parts that a test holds in its hand. */
+
+import type { AccountState } from "@partyline/client/account";
+import type { Api } from "@partyline/client/api";
+import { Cell } from "@partyline/client/cell";
+import type { Call } from "@partyline/client/contract";
+import type { LiveEvent } from "@partyline/client/liveFeed";
+import { EMPTY_LIST, type FeedState, type LiveList, type LiveRow } from "@partyline/client/liveList";
+import type { CallMonitor, MonitorState } from "@partyline/client/monitor";
+import { ApiError, type Problem } from "@partyline/client/problem";
+import { DEFAULT_SOUND, type SoundSettings } from "@partyline/client/sound";
+import { FakeMonitor } from "@partyline/client/testing/fakeMonitor";
+import { makeCall, makeGrant, makeUser } from "@partyline/client/testing/records";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider, createMemoryHistory } from "@tanstack/react-router";
+import { act, render } from "@testing-library/react";
+import { createConsoleRouter } from "../router.ts";
+import type { Partyline } from "../state/partyline.ts";
+import { createPreferences } from "../state/preferences.ts";
+import { createQueries } from "../state/queries.ts";
+import { PartylineContext } from "../state/usePartyline.ts";
+
+export function rowOf(call: Call, changes: Partial<LiveRow> = {}): LiveRow {
+  return { call, newUntil: null, leavesAt: null, ...changes };
+}
+
+/** Fakes of every part, and what the page did to them. */
+export function makeParts() {
+  const account = new Cell<AccountState>({ kind: "signed_in", user: makeUser() });
+  const list = new Cell<LiveList>({ ...EMPTY_LIST, seq: 1, feed: { kind: "current" } });
+  const current = new Cell<CallMonitor | null>(null);
+  const sound = new Cell<SoundSettings>(DEFAULT_SOUND);
+  const blocked = new Cell(false);
+  const done: string[] = [];
+  const watchers = new Set<(event: LiveEvent) => void>();
+  const answers = {
+    signIn: null as Problem | null,
+    call: null as Call | Problem | null,
+    events: [] as Awaited<ReturnType<Api["callEvents"]>>,
+  };
+  const partyline: Partyline = {
+    account: {
+      state: account,
+      resume: () => Promise.resolve(),
+      signIn: (email, password) => {
+        done.push(`sign in ${email} ${password}`);
+        return Promise.resolve(answers.signIn);
+      },
+      signOut: () => {
+        done.push("sign out");
+        return Promise.resolve(null);
+      },
+    },
+    api: {
+      activeCalls: () => Promise.resolve([]),
+      call: (id) => {
+        done.push(`ask ${id}`);
+        const { call } = answers;
+        if (call === null) return new Promise(() => undefined);
+        return "id" in call ? Promise.resolve(call) : Promise.reject(new ApiError(call));
+      },
+      callEvents: () => Promise.resolve(answers.events),
+      openSession: () => Promise.resolve(makeGrant()),
+    },
+    feed: {
+      list,
+      retryNow: () => done.push("retry"),
+      keep: (callId) => done.push(`keep ${callId}`),
+      watch: (watcher) => {
+        watchers.add(watcher);
+        return () => watchers.delete(watcher);
+      },
+    },
+    desk: {
+      current,
+      listen: (callId) => {
+        done.push(`listen ${callId}`);
+        current.set(new FakeMonitor(callId, { kind: "connecting" }));
+      },
+      stop: () => {
+        done.push("stop");
+        current.get()?.stop();
+      },
+      clear: () => current.set(null),
+    },
+    sound: {
+      settings: sound,
+      blocked,
+      change: (settings) => sound.set({ ...sound.get(), ...settings }),
+      resume: () => done.push("resume"),
+      samples: () => false,
+    },
+    preferences: createPreferences(null),
+  };
+  return {
+    partyline,
+    account,
+    list,
+    current,
+    sound,
+    blocked,
+    done,
+    answers,
+    /** Shows these rows in a list of this freshness. */
+    show: (rows: LiveRow[], feed: FeedState = { kind: "current" }) =>
+      act(() => list.set({ ...list.get(), seq: 1, rows, feed })),
+    /** Puts the call on the desk in this state. */
+    listening: (state: MonitorState, callId = makeCall().id) =>
+      act(() => current.set(new FakeMonitor(callId, state))),
+    tell: (event: LiveEvent) => act(() => watchers.forEach((watcher) => watcher(event))),
+  };
+}
+
+export type Parts = ReturnType<typeof makeParts>;
+
+/** Renders the console at this address. */
+export async function renderConsole(parts: Parts, address = "/calls") {
+  const router = createConsoleRouter(createMemoryHistory({ initialEntries: [address] }));
+  await router.load();
+  const page = render(
+    <PartylineContext value={parts.partyline}>
+      <QueryClientProvider client={createQueries()}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </PartylineContext>,
+  );
+  // What was asked for while rendering has come.
+  await act(() => Promise.resolve());
+  return { ...page, router };
+}

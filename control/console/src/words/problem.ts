@@ -1,0 +1,81 @@
+/** Problems in words: what happened, and what a person can do. */
+
+import type { ListenProblem } from "@partyline/client/monitor";
+import type { Problem } from "@partyline/client/problem";
+import { span } from "./time.ts";
+
+/** Why a page cannot show what was asked for. */
+export function describeProblem(problem: Problem): string {
+  switch (problem.kind) {
+    case "unreachable":
+      return "Partyline cannot be reached. Is the network up?";
+    case "signed_out":
+      return "You are no longer signed in.";
+    case "forbidden":
+      return sentence(problem.detail) ?? "You may not see this. Ask an administrator for the right to.";
+    case "not_found":
+      return sentence(problem.detail) ?? "There is no such thing here.";
+    case "conflict":
+      return sentence(problem.detail) ?? "That is not possible now.";
+    case "too_many":
+      return `Too many requests. Try again in ${span(problem.retryAfterSeconds * 1000)}.`;
+    case "unavailable":
+      return "Partyline is busy or restarting. Try again in a moment.";
+    case "refused":
+      return sentence(problem.detail) ?? `Partyline answered with an error (${problem.status}).`;
+  }
+}
+
+/** Why signing in did not work. */
+export function describeSignInProblem(problem: Problem): string {
+  switch (problem.kind) {
+    case "signed_out":
+      return "E-mail or password is wrong.";
+    case "too_many":
+      return `Too many attempts. Try again in ${span(problem.retryAfterSeconds * 1000)}.`;
+    case "unreachable":
+      return "Partyline cannot be reached. Check the network and try again.";
+    case "forbidden":
+    case "not_found":
+    case "conflict":
+    case "unavailable":
+    case "refused":
+      return describeProblem(problem);
+  }
+}
+
+/** Why a call cannot be heard. */
+export function describeListenProblem(problem: ListenProblem): string {
+  switch (problem.kind) {
+    case "conflict":
+      return problem.code === "call_not_live" || problem.code === ""
+        ? "This call has no live audio."
+        : describeProblem(problem);
+    case "forbidden":
+      return sentence(problem.detail) ?? "You may not listen to this call.";
+    case "not_found":
+      return "There is no such call any more.";
+    case "no_audio":
+      return "The gateway has no audio of this call yet.";
+    case "no_media":
+      return "No audio gets through to this browser. Is UDP to the gateway blocked?";
+    case "unsupported":
+      return "This browser cannot play live audio: WebRTC is missing or switched off.";
+    case "unreachable":
+      return "The gateway cannot be reached.";
+    case "unavailable":
+      return "The gateway has no room for another listener right now.";
+    case "signed_out":
+    case "too_many":
+    case "refused":
+      return describeProblem(problem);
+  }
+}
+
+/** A server's detail as a sentence; null when there is none. */
+function sentence(detail: string): string | null {
+  const text = detail.trim();
+  if (text === "") return null;
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}

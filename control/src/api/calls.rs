@@ -1,0 +1,313 @@
+//! Call records.
+
+#![expect(unused_qualifications, reason = "the macro that describes the API writes them")]
+
+use axum::extract::State;
+use common::CallId;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Json, Path, Query, check_text, some};
+use crate::App;
+use crate::auth::Caller;
+use crate::error::{ApiError, Problem};
+use crate::model::{Call, CallEvent, CallRef, EventType, Listener, Role};
+use crate::store::{CallFilter, CallPatch, Stats};
+
+/// Calls or events on one page, unless asked otherwise.
+const PAGE_DEFAULT: u16 = 50;
+/// Calls on one page at most.
+const PAGE_MAX: u16 = 200;
+/// Events on one page at most.
+const EVENTS_MAX: u16 = 1000;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(active))
+        .routes(routes!(latest))
+        .routes(routes!(stats))
+        .routes(routes!(view, change))
+        .routes(routes!(events))
+        .routes(routes!(listeners))
+}
+
+/// Which calls to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// One status, or some with commas between.
+    #[param(example = "incoming,in_progress")]
+    status: Option<String>,
+    /// Whether a person took care of it.
+    handled: Option<bool>,
+    /// Whether it needs a person soon.
+    urgent: Option<bool>,
+    /// Part of a number, name, note, tag, summary or call sid.
+    q: Option<String>,
+    /// Our number, E.164.
+    number: Option<String>,
+    /// Began at this time (RFC 3339) or later.
+    from: Option<String>,
+    /// Began before this time (RFC 3339).
+    to: Option<String>,
+    /// Calls on the page, 1 to 200; 50 unless given.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u16>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl ListQuery {
+    fn filter(&self) -> Result<CallFilter, ApiError> {
+        let time = |text: &Option<String>| match text {
+            None => Ok(None),
+            Some(text) => OffsetDateTime::parse(text, &Rfc3339)
+                .map(Some)
+                .map_err(|_| ApiError::BadRequest("from and to are times as RFC 3339 writes them".into())),
+        };
+        let statuses = self.status.iter().flat_map(|words| words.split(','));
+        let statuses = statuses
+            .map(|word| word.parse().map_err(|_| ApiError::BadRequest("no such status".into())))
+            .collect::<Result<_, _>>()?;
+        if [&self.q, &self.number].into_iter().flatten().any(|text| text.len() > 200) {
+            return Err(ApiError::BadRequest("q and number may have at most 200 bytes".into()));
+        }
+        Ok(CallFilter {
+            statuses,
+            handled: self.handled,
+            urgent: self.urgent,
+            number: self.number.clone(),
+            q: self.q.clone().filter(|q| !q.is_empty()),
+            from: time(&self.from)?,
+            to: time(&self.to)?,
+        })
+    }
+}
+
+/// A page of calls.
+#[derive(Serialize, ToSchema)]
+struct CallPage {
+    /// Newest first.
+    calls: Vec<Call>,
+    /// Send it as `cursor` for older calls. `null`: there are none.
+    next_cursor: Option<String>,
+}
+
+/// The tenant's calls, newest first.
+#[utoipa::path(get, path = "/api/calls", tag = "calls", params(ListQuery), responses(
+    (status = 200, body = CallPage),
+    (status = 400, body = Problem),
+    (status = 401, body = Problem),
+))]
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<axum::Json<CallPage>, ApiError> {
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(ApiError::BadRequest("limit must be between 1 and 200".into()));
+    }
+    let before: Option<CallId> = match &query.cursor {
+        None => None,
+        Some(cursor) => {
+            Some(cursor.parse().map_err(|_| ApiError::BadRequest("not a cursor of ours".into()))?)
+        }
+    };
+    // One more than asked for tells whether there is a next page.
+    let mut calls = app.store.call_list(caller.tenant(), &query.filter()?, before, limit + 1).await?;
+    let more = calls.len() > usize::from(limit);
+    calls.truncate(usize::from(limit));
+    let next_cursor = calls.last().filter(|_| more).map(|call| call.id.to_string());
+    Ok(axum::Json(CallPage { calls, next_cursor }))
+}
+
+/// Calls that are going on.
+#[derive(Serialize, ToSchema)]
+struct ActiveCalls {
+    /// Newest first; at most 1000.
+    calls: Vec<Call>,
+}
+
+/// The calls that are not over.
+#[utoipa::path(get, path = "/api/calls/active", tag = "calls", responses((status = 200, body = ActiveCalls)))]
+async fn active(State(app): State<App>, caller: Caller) -> Result<axum::Json<ActiveCalls>, ApiError> {
+    Ok(axum::Json(ActiveCalls { calls: app.store.call_active(caller.tenant()).await? }))
+}
+
+/// The newest call.
+#[utoipa::path(get, path = "/api/calls/latest", tag = "calls", responses(
+    (status = 200, body = Call),
+    (status = 404, description = "There is no call yet", body = Problem),
+))]
+async fn latest(State(app): State<App>, caller: Caller) -> Result<axum::Json<Call>, ApiError> {
+    let newest = app.store.call_list(caller.tenant(), &CallFilter::default(), None, 1).await?;
+    newest.into_iter().next().map(axum::Json).ok_or(ApiError::NotFound)
+}
+
+/// Figures of all calls.
+#[utoipa::path(get, path = "/api/calls/stats", tag = "calls", responses((status = 200, body = Stats)))]
+async fn stats(State(app): State<App>, caller: Caller) -> Result<axum::Json<Stats>, ApiError> {
+    let midnight = OffsetDateTime::now_utc().replace_time(time::Time::MIDNIGHT);
+    Ok(axum::Json(app.store.call_stats(caller.tenant(), midnight).await?))
+}
+
+/// One call.
+#[utoipa::path(get, path = "/api/calls/{id}", tag = "calls",
+    params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
+    responses((status = 200, body = Call), (status = 404, body = Problem)))]
+async fn view(
+    State(app): State<App>,
+    caller: Caller,
+    Path(call): Path<CallRef>,
+) -> Result<axum::Json<Call>, ApiError> {
+    Ok(axum::Json(app.store.call_fetch(caller.tenant(), call).await?))
+}
+
+/// What to change of a call. What is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CallChange {
+    /// Whether a person took care of it.
+    is_handled: Option<bool>,
+    /// Whether it needs a person soon.
+    is_urgent: Option<bool>,
+    /// At most 10,000 characters; `null` empties it.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Option<String>)]
+    notes: Option<Option<String>>,
+    /// At most 20, of at most 50 characters each.
+    tags: Option<Vec<String>>,
+    /// At most 200 characters; `null` empties it.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Option<String>)]
+    caller_name: Option<Option<String>>,
+}
+
+impl CallChange {
+    fn check(self) -> Result<CallPatch, ApiError> {
+        if let Some(Some(notes)) = &self.notes {
+            check_text("notes", notes, 10_000)?;
+        }
+        if let Some(Some(name)) = &self.caller_name {
+            check_text("caller_name", name, 200)?;
+        }
+        if let Some(tags) = &self.tags {
+            if tags.len() > 20 || tags.iter().any(|tag| tag.trim().is_empty()) {
+                return Err(ApiError::invalid("at most 20 tags, none of them empty"));
+            }
+            tags.iter().try_for_each(|tag| check_text("a tag", tag, 50))?;
+        }
+        Ok(CallPatch {
+            is_handled: self.is_handled,
+            is_urgent: self.is_urgent,
+            notes: self.notes,
+            tags: self.tags,
+            caller_name: self.caller_name,
+        })
+    }
+}
+
+/// Changes a call.
+#[utoipa::path(patch, path = "/api/calls/{id}", tag = "calls",
+    params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
+    request_body = CallChange,
+    responses(
+        (status = 200, body = Call),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 422, body = Problem),
+    ))]
+async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    Path(call): Path<CallRef>,
+    Json(body): Json<CallChange>,
+) -> Result<axum::Json<Call>, ApiError> {
+    let tenant = caller.tenant();
+    let patch = body.check()?;
+    let mut txn = app.store.begin().await?;
+    let before = txn.call_fetch(tenant, call).await?;
+    caller.require(&[Role::Admin, Role::Supervisor, Role::Agent])?;
+
+    let mut changed = Map::new();
+    let mut note = |field: &str, differs: Option<bool>, value: Value| {
+        if differs == Some(true) {
+            changed.insert(field.to_owned(), value);
+        }
+    };
+    note("is_handled", patch.is_handled.map(|v| v != before.is_handled), patch.is_handled.into());
+    note("is_urgent", patch.is_urgent.map(|v| v != before.is_urgent), patch.is_urgent.into());
+    note("tags", patch.tags.as_ref().map(|v| *v != before.tags), patch.tags.clone().into());
+    // What people wrote is in the record, not a second time in its history.
+    note("notes", patch.notes.as_ref().map(|v| *v != before.notes), true.into());
+    let name = patch.caller_name.clone().flatten();
+    note("caller_name", patch.caller_name.as_ref().map(|v| *v != before.caller_name), name.into());
+    if changed.is_empty() {
+        return Ok(axum::Json(before));
+    }
+    let user = serde_json::json!({ "id": caller.user(), "name": caller.person().name });
+    let data = serde_json::json!({ "changed": changed, "user": user });
+    txn.call_patch(tenant, before.id, &patch).await?;
+    txn.event(tenant, before.id, EventType::CallUpdated, OffsetDateTime::now_utc(), data).await?;
+    let after = txn.call_fetch(tenant, call).await?;
+    txn.commit().await?;
+    Ok(axum::Json(after))
+}
+
+/// Which events to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct EventsQuery {
+    /// Only events after this number.
+    after: Option<i64>,
+}
+
+/// What happened to a call.
+#[derive(Serialize, ToSchema)]
+struct CallEvents {
+    /// Oldest first; at most 1000, then ask again with `after`.
+    events: Vec<CallEvent>,
+}
+
+/// What happened to a call, oldest first.
+#[utoipa::path(get, path = "/api/calls/{id}/events", tag = "calls",
+    params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`"), EventsQuery),
+    responses((status = 200, body = CallEvents), (status = 404, body = Problem)))]
+async fn events(
+    State(app): State<App>,
+    caller: Caller,
+    Path(call): Path<CallRef>,
+    Query(query): Query<EventsQuery>,
+) -> Result<axum::Json<CallEvents>, ApiError> {
+    let after = query.after.unwrap_or(0);
+    let events = app.store.event_list(caller.tenant(), call, after, EVENTS_MAX).await?;
+    Ok(axum::Json(CallEvents { events }))
+}
+
+/// Who hears a call.
+#[derive(Serialize, ToSchema)]
+struct Listeners {
+    /// Longest first; at most 1000.
+    listeners: Vec<Listener>,
+}
+
+/// Who hears a call now.
+#[utoipa::path(get, path = "/api/calls/{id}/listeners", tag = "sessions",
+    params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
+    responses((status = 200, body = Listeners), (status = 404, body = Problem)))]
+async fn listeners(
+    State(app): State<App>,
+    caller: Caller,
+    Path(call): Path<CallRef>,
+) -> Result<axum::Json<Listeners>, ApiError> {
+    Ok(axum::Json(Listeners { listeners: app.store.session_list(caller.tenant(), call).await? }))
+}

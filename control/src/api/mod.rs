@@ -1,0 +1,52 @@
+//! The HTTP API: `/api` but for Twilio's webhooks.
+
+mod auth;
+mod calls;
+pub(crate) mod extract;
+mod numbers;
+mod sessions;
+pub(crate) mod users;
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::App;
+use crate::live::socket;
+use crate::model::{LiveEvent, LiveSnapshot};
+
+/// Largest JSON body, in bytes.
+pub(crate) const MAX_BODY: usize = 64 * 1024;
+
+/// What the description says beside its paths.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Partyline", description = "Hear, and join, a phone call while it is going on."),
+    components(schemas(LiveSnapshot, LiveEvent<'_>)),
+    modifiers(&Bearer),
+    security(("bearer" = []))
+)]
+struct Description;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// All paths of the API, and their description.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .merge(auth::router())
+        .merge(calls::router())
+        .merge(sessions::router())
+        .merge(numbers::router())
+        .merge(users::router())
+        .merge(OpenApiRouter::new().routes(routes!(socket::live)))
+        .merge(crate::twilio::router())
+}

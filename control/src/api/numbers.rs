@@ -1,0 +1,149 @@
+//! Phone numbers and what happens when they are called.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Json, Path, check_text};
+use crate::App;
+use crate::auth::Caller;
+use crate::error::{ApiError, Problem};
+use crate::model::{Number, NumberSettings, Role, Route, is_e164};
+use crate::store::{NumberChange, NumberNew};
+
+/// Numbers that a tenant may have.
+const MAX_NUMBERS: i64 = 1000;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(change, remove))
+}
+
+/// The tenant's numbers.
+#[derive(Serialize, ToSchema)]
+struct Numbers {
+    /// In order.
+    numbers: Vec<Number>,
+}
+
+/// The tenant's numbers.
+#[utoipa::path(get, path = "/api/numbers", tag = "numbers", responses((status = 200, body = Numbers)))]
+async fn list(State(app): State<App>, caller: Caller) -> Result<axum::Json<Numbers>, ApiError> {
+    Ok(axum::Json(Numbers { numbers: app.store.number_list(caller.tenant()).await? }))
+}
+
+/// A number to add.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NumberCreate {
+    /// E.164.
+    number: String,
+    /// What people call it; at most 100 characters.
+    #[serde(default)]
+    label: String,
+    /// What its TwiML does; `monitor` unless given.
+    route: Option<Route>,
+    /// The particulars.
+    #[serde(default)]
+    settings: NumberSettings,
+}
+
+/// Adds a number of the tenant's Twilio account.
+#[utoipa::path(post, path = "/api/numbers", tag = "numbers", request_body = NumberCreate, responses(
+    (status = 201, body = Number),
+    (status = 403, body = Problem),
+    (status = 409, description = "`number_exists`", body = Problem),
+    (status = 422, body = Problem),
+))]
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<NumberCreate>,
+) -> Result<(StatusCode, axum::Json<Number>), ApiError> {
+    caller.require(&[Role::Admin])?;
+    if !is_e164(&body.number) {
+        return Err(ApiError::invalid("number must be E.164: +, country code, subscriber number"));
+    }
+    check_text("label", &body.label, 100)?;
+    check_settings(&body.settings)?;
+    let mut txn = app.store.begin().await?;
+    if txn.number_count(caller.tenant()).await? >= MAX_NUMBERS {
+        return Err(ApiError::Conflict { code: "too_many_numbers", detail: "no more numbers can be added" });
+    }
+    let new = NumberNew {
+        number: &body.number,
+        label: &body.label,
+        route: body.route.unwrap_or(Route::Monitor),
+        settings: &body.settings,
+    };
+    let made = txn.number_create(caller.tenant(), new, OffsetDateTime::now_utc()).await?;
+    txn.commit().await?;
+    match made {
+        Some(number) => Ok((StatusCode::CREATED, axum::Json(number))),
+        None => Err(ApiError::Conflict { code: "number_exists", detail: "the number is there already" }),
+    }
+}
+
+/// What to change of a number. What is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NumberPatch {
+    /// What people call it; at most 100 characters.
+    label: Option<String>,
+    /// What its TwiML does.
+    route: Option<Route>,
+    /// All of the particulars anew.
+    settings: Option<NumberSettings>,
+}
+
+/// Changes a number.
+#[utoipa::path(patch, path = "/api/numbers/{number}", tag = "numbers",
+    params(("number" = String, Path, description = "E.164")),
+    request_body = NumberPatch,
+    responses(
+        (status = 200, body = Number),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 422, body = Problem),
+    ))]
+async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    Path(number): Path<String>,
+    Json(body): Json<NumberPatch>,
+) -> Result<axum::Json<Number>, ApiError> {
+    caller.require(&[Role::Admin])?;
+    check_text("label", body.label.as_deref().unwrap_or_default(), 100)?;
+    body.settings.as_ref().map_or(Ok(()), check_settings)?;
+    let change = NumberChange { label: body.label, route: body.route, settings: body.settings };
+    let mut txn = app.store.begin().await?;
+    let number = txn.number_change(caller.tenant(), &number, &change).await?;
+    txn.commit().await?;
+    Ok(axum::Json(number))
+}
+
+/// Forgets a number. Its calls stay; new ones are rejected.
+#[utoipa::path(delete, path = "/api/numbers/{number}", tag = "numbers",
+    params(("number" = String, Path, description = "E.164")),
+    responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem)))]
+async fn remove(
+    State(app): State<App>,
+    caller: Caller,
+    Path(number): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    caller.require(&[Role::Admin])?;
+    let mut txn = app.store.begin().await?;
+    txn.number_delete(caller.tenant(), &number).await?;
+    txn.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn check_settings(settings: &NumberSettings) -> Result<(), ApiError> {
+    match settings.dial.as_deref() {
+        Some(dial) if !is_e164(dial) => Err(ApiError::invalid("settings.dial must be E.164")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,100 @@
+//! How often one may try.
+
+use std::fmt;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+/// Keys that are remembered at most. Past it all share one bucket until old ones are forgotten.
+const MAX_KEYS: usize = 100_000;
+
+/// A token bucket for each key.
+pub(crate) struct Limiter<K: Clone + Eq + Hash> {
+    buckets: DefaultKeyedRateLimiter<Option<K>>,
+    clock: DefaultClock,
+}
+
+impl<K: Clone + Eq + Hash> Limiter<K> {
+    /// Allows `burst` at once, and one more each `period`.
+    pub(crate) fn new(burst: NonZeroU32, period: Duration) -> Self {
+        let quota = Quota::with_period(period).expect("the period is not zero").allow_burst(burst);
+        Self { buckets: RateLimiter::dashmap(quota), clock: DefaultClock::default() }
+    }
+
+    /// Takes one token of this key, or says how long to wait for it.
+    pub(crate) fn check(&self, key: K) -> Result<(), Duration> {
+        let key = (self.buckets.len() < MAX_KEYS).then_some(key);
+        self.buckets.check_key(&key).map_err(|until| until.wait_time_from(self.clock.now()))
+    }
+
+    /// Forgets keys whose bucket is full again.
+    pub(crate) fn forget(&self) {
+        self.buckets.retain_recent();
+        self.buckets.shrink_to_fit();
+    }
+}
+
+impl<K: Clone + Eq + Hash> fmt::Debug for Limiter<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limiter").finish_non_exhaustive()
+    }
+}
+
+/// The address to count a client by: the peer's, or what a trusted proxy says it is. IPv6 counts by /64,
+/// which is what one subscriber has.
+pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+    let mut address = peer.to_canonical();
+    if trusted.contains(&address) {
+        // Proxies append: from the right, the first address that is not a proxy of ours.
+        let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).collect();
+        for hop in hops.iter().rev() {
+            let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
+            address = hop.to_canonical();
+            if !trusted.contains(&address) {
+                break;
+            }
+        }
+    }
+    match address {
+        IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX)).into(),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_the_next_is_told_to_wait() {
+        let limiter = Limiter::new(NonZeroU32::new(3).unwrap(), Duration::from_secs(60));
+        for _ in 0..3 {
+            limiter.check("a").unwrap();
+        }
+        let wait = limiter.check("a").unwrap_err();
+        assert!(wait <= Duration::from_secs(60) && wait > Duration::from_secs(50), "{wait:?}");
+        limiter.check("b").unwrap();
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        let proxy: IpAddr = "127.0.0.1".parse().unwrap();
+        let address = |peer: &str, forwarded: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+            client_address(peer.parse().unwrap(), &headers, &[proxy]).to_string()
+        };
+        assert_eq!(address("127.0.0.1", "6.6.6.6, 203.0.113.5"), "203.0.113.5");
+        assert_eq!(address("127.0.0.1", "203.0.113.5, 127.0.0.1"), "203.0.113.5");
+        assert_eq!(address("127.0.0.1", "rubbish"), "127.0.0.1");
+        assert_eq!(address("198.51.100.7", "203.0.113.5"), "198.51.100.7");
+        assert_eq!(address("::ffff:127.0.0.1", "203.0.113.5"), "203.0.113.5");
+        assert_eq!(address("2001:db8::1:2:3:4", ""), "2001:db8::");
+    }
+}

@@ -1,0 +1,199 @@
+//! Keys on disk, and secrets at rest.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand;
+use common::token::Signer;
+use common::{AccountSid, TenantId};
+
+/// A key could not be read or made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The file could not be read or written.
+    #[error("cannot use {}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file holds something else.
+    #[error("{} does not hold a key of ours", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The key that signs every token: read from `data_dir`, or made there, readable by its owner alone.
+///
+/// # Errors
+///
+/// When the folder or file cannot be used, or the file holds no key.
+pub fn signing_key(data_dir: &Path) -> Result<Signer, KeyError> {
+    let (path, der) = load_or_make(data_dir, "signing.key", Signer::generate_pkcs8)?;
+    Signer::from_pkcs8(&der).map_err(|_| KeyError::Unusable { path })
+}
+
+/// Seals what must not be read from a copy of the database.
+pub(crate) struct SecretBox {
+    key: RandomizedNonceKey,
+}
+
+/// What was sealed cannot be opened: another key, another owner, or damage.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a stored secret cannot be opened with the key in the data directory")]
+pub(crate) struct OpenError;
+
+impl SecretBox {
+    /// With the key in `data_dir`, made when it is not there.
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, KeyError> {
+        let (path, bytes) = load_or_make(data_dir, "secrets.key", || random::<32>().to_vec())?;
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &bytes).map_err(|_| KeyError::Unusable { path })?;
+        Ok(Self { key })
+    }
+
+    /// The auth token of this tenant's account, for the database: nonce, ciphertext, tag.
+    pub(crate) fn seal(&self, tenant: TenantId, account: AccountSid, secret: &str) -> Vec<u8> {
+        let mut sealed = secret.as_bytes().to_vec();
+        let nonce = self
+            .key
+            .seal_in_place_append_tag(Aad::from(owner(tenant, account)), &mut sealed)
+            .expect("a short text can be sealed");
+        let mut out = nonce.as_ref().to_vec();
+        out.extend_from_slice(&sealed);
+        out
+    }
+
+    /// What was sealed for this tenant's account. Moved to another row it does not open.
+    pub(crate) fn unseal(
+        &self,
+        tenant: TenantId,
+        account: AccountSid,
+        sealed: &[u8],
+    ) -> Result<String, OpenError> {
+        let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN).ok_or(OpenError)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenError)?;
+        let mut bytes = sealed.to_vec();
+        let plain = self
+            .key
+            .open_in_place(nonce, Aad::from(owner(tenant, account)), &mut bytes)
+            .map_err(|_| OpenError)?;
+        String::from_utf8(plain.to_vec()).map_err(|_| OpenError)
+    }
+}
+
+impl fmt::Debug for SecretBox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretBox(…)")
+    }
+}
+
+/// Random bytes that nobody can guess.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).expect("the system has randomness");
+    bytes
+}
+
+/// SHA-256.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    digest(&SHA256, bytes).as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+fn owner(tenant: TenantId, account: AccountSid) -> String {
+    format!("{tenant}/{account}")
+}
+
+/// The bytes of the file, after making it when it is not there. A crash leaves a whole file or none, and
+/// of two processes that make it at once both get the same.
+fn load_or_make(
+    folder: &Path,
+    name: &str,
+    make: impl FnOnce() -> Vec<u8>,
+) -> Result<(PathBuf, Vec<u8>), KeyError> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| KeyError::Io { path, source }
+    };
+    let path = folder.join(name);
+    match std::fs::read(&path) {
+        Ok(bytes) => return Ok((path, bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(at(&path)(error)),
+    }
+    make_private_dir(folder).map_err(at(folder))?;
+
+    let draft = folder.join(format!(".{name}.{:016x}", u64::from_ne_bytes(random())));
+    let made = (|| {
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        file.write_all(&make())?;
+        file.sync_all()?;
+        match std::fs::hard_link(&draft, &path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        }
+    })();
+    let _leftover_is_harmless = std::fs::remove_file(&draft);
+    made.map_err(at(&path))?;
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))?;
+    let bytes = std::fs::read(&path).map_err(at(&path))?;
+    Ok((path, bytes))
+}
+
+/// Makes the folder, readable by its owner alone, when it is not there.
+pub(crate) fn make_private_dir(folder: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_signing_key_is_made_once_and_only_its_owner_reads_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("data");
+        signing_key(&folder).unwrap();
+        let first = std::fs::read(folder.join("signing.key")).unwrap();
+        signing_key(&folder).unwrap();
+        assert_eq!(std::fs::read(folder.join("signing.key")).unwrap(), first);
+        let mode = std::fs::metadata(folder.join("signing.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn a_file_that_is_no_key_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["signing.key", "secrets.key"] {
+            std::fs::write(dir.path().join(name), "short").unwrap();
+        }
+        assert!(matches!(signing_key(dir.path()), Err(KeyError::Unusable { .. })));
+        assert!(matches!(SecretBox::open(dir.path()), Err(KeyError::Unusable { .. })));
+    }
+
+    #[test]
+    fn a_sealed_secret_opens_for_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let secrets = SecretBox::open(dir.path()).unwrap();
+        let account: AccountSid = format!("AC{}", "0".repeat(32)).parse().unwrap();
+        let (owner, stranger) = (TenantId::new(), TenantId::new());
+        let sealed = secrets.seal(owner, account, "12345");
+        assert!(!sealed.windows(5).any(|bytes| bytes == b"12345"));
+
+        let again = SecretBox::open(dir.path()).unwrap();
+        assert_eq!(again.unseal(owner, account, &sealed).unwrap(), "12345");
+        assert!(again.unseal(stranger, account, &sealed).is_err());
+        assert!(again.unseal(owner, account, &sealed[..11]).is_err());
+        assert_ne!(sealed, again.seal(owner, account, "12345"), "a nonce is never used twice");
+    }
+}

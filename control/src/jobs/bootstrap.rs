@@ -1,0 +1,72 @@
+//! The first tenant and its admin, made once.
+
+use common::{TenantId, UserId};
+use time::OffsetDateTime;
+
+use crate::api::users::{check_email, check_password};
+use crate::config::{Bootstrap, BootstrapTwilio};
+use crate::model::{NumberSettings, Role, Route, is_e164};
+use crate::store::{NewUser, NumberNew, Txn};
+use crate::{Shared, StartError};
+
+/// Makes what is missing; what is there stays, but for Twilio's auth token, which is brought up to date.
+pub(crate) async fn bootstrap(app: &Shared, wanted: &Bootstrap) -> Result<(), StartError> {
+    let email = wanted.email.trim().to_lowercase();
+    check_email(&email).map_err(StartError::Bootstrap)?;
+    check_password(&wanted.password).map_err(StartError::Bootstrap)?;
+    let name = wanted.tenant.trim();
+    if name.is_empty() || name.chars().count() > 100 {
+        return Err(StartError::Bootstrap("the tenant's name must have 1 to 100 characters"));
+    }
+
+    let now = OffsetDateTime::now_utc();
+    let mut txn = app.store.begin().await?;
+    let tenant = match txn.tenant_by_email(&email).await? {
+        Some(tenant) => tenant,
+        None => {
+            let hash = app.passwords.hash(wanted.password.clone()).await;
+            let hash = hash.map_err(|_| StartError::Bootstrap("the password cannot be hashed"))?;
+            let tenant = TenantId::new();
+            let person = email.split('@').next().unwrap_or(&email);
+            let admin = NewUser {
+                id: UserId::new(),
+                email: &email,
+                name: person,
+                role: Role::Admin,
+                password_hash: &hash,
+            };
+            txn.tenant_create(tenant, name, now).await?;
+            txn.user_create(tenant, admin, now).await?;
+            tracing::info!(%tenant, "the first tenant and its admin are made");
+            tenant
+        }
+    };
+    if let Some(twilio) = &wanted.twilio {
+        put_twilio(app, &mut txn, tenant, twilio, now).await?;
+    }
+    txn.commit().await?;
+    Ok(())
+}
+
+async fn put_twilio(
+    app: &Shared,
+    txn: &mut Txn,
+    tenant: TenantId,
+    wanted: &BootstrapTwilio,
+    now: OffsetDateTime,
+) -> Result<(), StartError> {
+    if wanted.auth_token.is_empty() {
+        return Err(StartError::Bootstrap("Twilio's auth token is empty"));
+    }
+    if !is_e164(&wanted.number) || wanted.dial.as_deref().is_some_and(|dial| !is_e164(dial)) {
+        return Err(StartError::Bootstrap("Twilio's number and whom it dials must be E.164"));
+    }
+    let sealed = app.secrets.seal(tenant, wanted.account_sid, &wanted.auth_token);
+    if !txn.account_put(tenant, wanted.account_sid, &sealed, now).await? {
+        return Err(StartError::Bootstrap("the Twilio account belongs to another tenant"));
+    }
+    let settings = NumberSettings { dial: wanted.dial.clone() };
+    let number = NumberNew { number: &wanted.number, label: "", route: Route::Monitor, settings: &settings };
+    let _there_already = txn.number_create(tenant, number, now).await?;
+    Ok(())
+}

@@ -1,0 +1,309 @@
+//! What gateways tell: streams, sessions, keys, and that they live.
+//!
+//! Single messages may be lost or come twice. The heartbeat is the truth: what a gateway does not list is
+//! over, what it lists is there.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use common::bus::{NodeCommand, NodeEvent, SessionEnd, StreamEnd};
+use common::{CallId, NodeId, SessionId, StreamSid, TenantId};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use crate::App;
+use crate::model::{CallStatus, EventType, Route};
+use crate::store::{SessionState, StoreError, Txn};
+use crate::twilio::apply;
+use crate::twilio::status::Report;
+
+/// How often the calls of a living gateway get a sign of life in the database. So exact is the end of a
+/// call whose end nobody saw.
+const TOUCH: Duration = Duration::from_secs(10);
+
+/// Gateways that are remembered at most.
+const MAX_NODES: usize = 1000;
+
+/// What is known of the gateways.
+pub(super) struct Nodes {
+    pub(super) began: Instant,
+    pub(super) seen: HashMap<NodeId, Seen>,
+}
+
+/// The last sign of life of a gateway.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) at: Instant,
+    /// The same by the wall clock. `None`: never, since we began.
+    pub(super) wall: Option<OffsetDateTime>,
+    touched: Option<Instant>,
+}
+
+impl Seen {
+    /// A gateway that the database knows and we have not heard yet.
+    pub(super) const fn not_yet(now: Instant) -> Self {
+        Self { at: now, wall: None, touched: None }
+    }
+}
+
+impl Nodes {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { began: now, seen: HashMap::new() }
+    }
+
+    /// Does what a message asks for. A failure is logged: the next heartbeat makes up for it.
+    pub(super) async fn handle_event(&mut self, app: &App, event: NodeEvent) {
+        let now = OffsetDateTime::now_utc();
+        let done = match event {
+            NodeEvent::NodeAlive { node, calls, sessions } => {
+                self.handle_alive(app, node, &calls, &sessions, now).await
+            }
+            NodeEvent::StreamStarted { node, tenant, call, stream, tracks, .. } => {
+                stream_started(app, (tenant, call), node, Some(stream), &tracks, now).await
+            }
+            // The stream that took its place has been, or will be, announced.
+            NodeEvent::StreamEnded { reason: StreamEnd::Replaced, .. } => Ok(()),
+            NodeEvent::StreamEnded { node, tenant, call, stream, reason } => {
+                stream_ended(app, (tenant, call), node, Some(stream), &word(&reason), now).await.map(drop)
+            }
+            NodeEvent::Dtmf { tenant, call, digit } => dtmf(app, tenant, call, digit, now).await,
+            NodeEvent::SessionStarted { node, tenant, session, .. } => {
+                session_started(app, tenant, session, node, now).await
+            }
+            NodeEvent::SessionEnded { tenant, session, reason, .. } => {
+                session_ended(app, tenant, session, &word::<SessionEnd>(&reason), now).await
+            }
+            NodeEvent::Unknown => {
+                app.metrics.bus_missed.with_label_values(&["unknown"]).inc();
+                Ok(())
+            }
+        };
+        match done {
+            // A call or session that is not there: of a database that was put back, or a forger's.
+            Ok(()) | Err(StoreError::NotFound) => {}
+            Err(error) => {
+                app.metrics.bus_missed.with_label_values(&["error"]).inc();
+                tracing::error!(error = &error as &dyn std::error::Error, "a gateway's message is not kept");
+            }
+        }
+    }
+
+    async fn handle_alive(
+        &mut self,
+        app: &App,
+        node: NodeId,
+        calls: &[CallId],
+        sessions: &[SessionId],
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let at = Instant::now();
+        if self.seen.len() >= MAX_NODES && !self.seen.contains_key(&node) {
+            return Ok(());
+        }
+        let seen = self.seen.entry(node).or_insert(Seen::not_yet(at));
+        (seen.at, seen.wall) = (at, Some(now));
+        if seen.touched.is_none_or(|touched| at - touched >= TOUCH) && !calls.is_empty() {
+            seen.touched = Some(at);
+            let mut txn = app.store.begin().await?;
+            txn.node_touch(node, now).await?;
+            txn.commit().await?;
+        }
+        compare_streams(app, node, calls, now).await?;
+        compare_sessions(app, node, sessions, now).await
+    }
+}
+
+/// Makes our view of a gateway's streams that of its heartbeat.
+async fn compare_streams(
+    app: &App,
+    node: NodeId,
+    calls: &[CallId],
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let listed: HashSet<CallId> = calls.iter().copied().collect();
+    let held = app.store.node_streams(node).await?;
+    for stream in &held {
+        // A young one may have begun after the list was written.
+        let is_young = now - stream.since < app.config.timings.absence;
+        if !listed.contains(&stream.call) && !is_young {
+            let of = (stream.tenant, stream.call);
+            if stream_ended(app, of, node, None, "lost", now).await? {
+                app.metrics.reconciled_calls.with_label_values(&["stream_absent"]).inc();
+            }
+        }
+    }
+    let held: HashSet<CallId> = held.iter().map(|stream| stream.call).collect();
+    for call in listed.difference(&held) {
+        // Its start was lost on the way, or we were down. Of a call at another gateway that one speaks.
+        if let Some((tenant, route)) = app.store.call_without_media(*call).await? {
+            let tracks = match route {
+                Route::Monitor => vec!["inbound".to_owned(), "outbound".to_owned()],
+                Route::Agent => vec!["inbound".to_owned()],
+            };
+            stream_started(app, (tenant, *call), node, None, &tracks, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes our view of a gateway's sessions that of its heartbeat.
+async fn compare_sessions(
+    app: &App,
+    node: NodeId,
+    sessions: &[SessionId],
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let listed: HashSet<SessionId> = sessions.iter().copied().collect();
+    let held = app.store.node_sessions(node).await?;
+    for held in &held {
+        let is_young = now - held.since < app.config.timings.absence;
+        match listed.contains(&held.session) {
+            false if !is_young => session_ended(app, held.tenant, held.session, "lost", now).await?,
+            true if held.is_revoked => {
+                app.bus.commands.publish(NodeCommand::EndSession { session: held.session });
+            }
+            _ => {}
+        }
+    }
+    let held: HashSet<SessionId> = held.iter().map(|held| held.session).collect();
+    for &session in listed.difference(&held) {
+        if let Some(tenant) = app.store.session_tenant(session).await? {
+            session_started(app, tenant, session, node, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn stream_started(
+    app: &App,
+    (tenant, call): (TenantId, CallId),
+    node: NodeId,
+    stream: Option<StreamSid>,
+    tracks: &[String],
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    // Two voices there are; more would be a message of some other make.
+    let tracks = tracks.get(..2).unwrap_or(tracks);
+    let mut txn = app.store.begin().await?;
+    if !txn.media_start(tenant, call, node, stream, tracks, now).await? {
+        return Ok(());
+    }
+    let data = json!({ "live": true, "tracks": tracks, "gateway": node, "stream": stream });
+    answered_by_audio(&mut txn, tenant, call, now).await?;
+    txn.event(tenant, call, EventType::CallMedia, now, data).await?;
+    txn.commit().await
+}
+
+/// Audio comes, so somebody or something answered; and a call that was given up is not over.
+async fn answered_by_audio(
+    txn: &mut Txn,
+    tenant: TenantId,
+    call: CallId,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let mut progress = txn.call_progress(tenant, call).await?;
+    let before = progress;
+    progress.revive();
+    if progress != before {
+        txn.call_progress_put(tenant, call, &progress, now).await?;
+        txn.event(tenant, call, EventType::CallUpdated, now, json!({ "reason": "audio_again" })).await?;
+    }
+    if progress.status() == CallStatus::Incoming {
+        apply(txn, tenant, call, Report::Answered(now), json!({ "reason": "audio" }), now).await?;
+    }
+    Ok(())
+}
+
+/// A stream is over. `false`: it was not there any more.
+pub(super) async fn stream_ended(
+    app: &App,
+    (tenant, call): (TenantId, CallId),
+    node: NodeId,
+    stream: Option<StreamSid>,
+    reason: &str,
+    active_at: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let mut txn = app.store.begin().await?;
+    if !txn.media_end(tenant, call, node, stream, active_at).await? {
+        return Ok(false);
+    }
+    let data = json!({ "live": false, "reason": reason });
+    txn.event(tenant, call, EventType::CallMedia, OffsetDateTime::now_utc(), data).await?;
+    txn.commit().await?;
+    Ok(true)
+}
+
+async fn dtmf(
+    app: &App,
+    tenant: TenantId,
+    call: CallId,
+    digit: char,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let mut txn = app.store.begin().await?;
+    txn.event(tenant, call, EventType::CallMedia, now, json!({ "dtmf": digit })).await?;
+    txn.commit().await
+}
+
+async fn session_started(
+    app: &App,
+    tenant: TenantId,
+    session: SessionId,
+    node: NodeId,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let mut txn = app.store.begin().await?;
+    match txn.session_connect(tenant, session, node, now).await? {
+        Some(state) => {
+            record_session(&mut txn, tenant, &state, EventType::SessionStarted, None, now).await?;
+            txn.commit().await
+        }
+        None => {
+            // Already known; or it was ended before it began, and the gateway did not hear of that.
+            let state = txn.session_fetch(tenant, session).await?;
+            if state.is_over || state.is_revoked {
+                app.bus.commands.publish(NodeCommand::EndSession { session });
+            }
+            Ok(())
+        }
+    }
+}
+
+pub(super) async fn session_ended(
+    app: &App,
+    tenant: TenantId,
+    session: SessionId,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let mut txn = app.store.begin().await?;
+    let Some(state) = txn.session_end(tenant, session, reason, now).await? else { return Ok(()) };
+    record_session(&mut txn, tenant, &state, EventType::SessionEnded, Some(reason), now).await?;
+    txn.commit().await
+}
+
+/// Records that a person began or ceased to hear a call. One who never heard it is no event.
+async fn record_session(
+    txn: &mut Txn,
+    tenant: TenantId,
+    state: &SessionState,
+    kind: EventType,
+    reason: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let Some(listener) = &state.connected else { return Ok(()) };
+    let mut data = json!(listener);
+    if let (Some(object), Some(reason)) = (data.as_object_mut(), reason) {
+        object.insert("reason".to_owned(), reason.into());
+    }
+    txn.event(tenant, state.call, kind, now, data).await
+}
+
+/// The word that a reason travels as.
+fn word<T: serde::Serialize>(reason: &T) -> String {
+    match serde_json::to_value(reason) {
+        Ok(Value::String(word)) => word,
+        _ => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,61 @@
+//! What goes on without a request: the bus, the reconciler, forgetting.
+
+pub(crate) mod bootstrap;
+mod bus;
+mod reconcile;
+
+use std::time::Duration;
+
+use common::bus::{NodeEvent, Received, Subscription};
+use time::OffsetDateTime;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::App;
+use crate::jobs::bus::Nodes;
+
+/// How often what is over is forgotten.
+const FORGET: Duration = Duration::from_secs(60);
+
+/// Runs the jobs until the server stops. One task: the bus's messages are handled in order, and the
+/// reconciler never sees half of one.
+pub(crate) async fn run(app: App, mut events: Subscription<NodeEvent>) {
+    let mut stopped = std::pin::pin!(app.stopped());
+    let mut tick = interval(app.config.timings.tick);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut forget = interval(FORGET);
+    forget.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut nodes = Nodes::new(Instant::now());
+    let mut bus_is_open = true;
+    loop {
+        tokio::select! {
+            // A gateway's sign of life that waits here must count before its silence does.
+            biased;
+            () = &mut stopped => return,
+            received = events.next(), if bus_is_open => match received {
+                Some(Received::Message(envelope)) => nodes.handle_event(&app, envelope.body).await,
+                Some(Received::Lost(count)) => {
+                    tracing::warn!(count, "bus messages were lost; heartbeats will make up for them");
+                    app.metrics.bus_missed.with_label_values(&["lost"]).inc_by(count);
+                }
+                None => bus_is_open = false,
+            },
+            _ = tick.tick() => reconcile::tick(&app, &mut nodes).await,
+            _ = forget.tick() => forget_old(&app).await,
+        }
+    }
+}
+
+async fn forget_old(app: &App) {
+    app.login_by_address.forget();
+    app.login_by_email.forget();
+    app.sessions_by_user.forget();
+    let forgotten = async {
+        let mut txn = app.store.begin().await?;
+        txn.sign_ins_forget(OffsetDateTime::now_utc()).await?;
+        txn.commit().await
+    };
+    if let Err(error) = forgotten.await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "old sign-ins cannot be forgotten now");
+    }
+}

@@ -1,0 +1,108 @@
+//! Ends what nobody ended: streams and sessions of dead gateways, and calls of which nobody speaks any
+//! more. So nothing is "in progress" for ever, whoever was killed and whatever was lost.
+
+use serde_json::json;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use super::bus::{Nodes, Seen, session_ended, stream_ended};
+use crate::App;
+use crate::model::CallStatus;
+use crate::store::{StillCall, StoreError};
+use crate::twilio::apply;
+use crate::twilio::status::{End, EndSource, Report};
+
+/// One look at everything.
+pub(super) async fn tick(app: &App, nodes: &mut Nodes) {
+    let done = async {
+        close_dead_nodes(app, nodes).await?;
+        close_still_calls(app, nodes).await?;
+        close_unused_grants(app).await
+    };
+    if let Err(error) = done.await {
+        tracing::error!(error = &error as &dyn std::error::Error, "reconciling failed; it is tried again");
+    }
+}
+
+/// Ends the streams and sessions of gateways that have been silent for too long.
+async fn close_dead_nodes(app: &App, nodes: &mut Nodes) -> Result<(), StoreError> {
+    let now = Instant::now();
+    // One that the database knows and that has not spoken since we began gets as long as any other.
+    for node in app.store.node_list().await? {
+        nodes.seen.entry(node).or_insert(Seen::not_yet(nodes.began));
+    }
+    let dead: Vec<_> = nodes
+        .seen
+        .iter()
+        .filter(|(_, seen)| now.saturating_duration_since(seen.at) > app.config.timings.node_silence)
+        .map(|(&node, &seen)| (node, seen))
+        .collect();
+    for (node, seen) in dead {
+        // The last sign of life of its calls is the gateway's, not our finding that there is none.
+        let active_at = seen.wall.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let streams = app.store.node_streams(node).await?;
+        let sessions = app.store.node_sessions(node).await?;
+        if !streams.is_empty() || !sessions.is_empty() {
+            let (streams, sessions) = (streams.len(), sessions.len());
+            tracing::warn!(%node, streams, sessions, "a gateway is silent: what it held is over");
+        }
+        for stream in streams {
+            if stream_ended(app, (stream.tenant, stream.call), node, None, "node_lost", active_at).await? {
+                app.metrics.reconciled_calls.with_label_values(&["node_lost"]).inc();
+            }
+        }
+        for session in sessions {
+            let wall = OffsetDateTime::now_utc();
+            session_ended(app, session.tenant, session.session, "node_lost", wall).await?;
+        }
+        nodes.seen.remove(&node);
+    }
+    Ok(())
+}
+
+/// Ends calls without audio of which Twilio has not spoken for too long.
+async fn close_still_calls(app: &App, nodes: &Nodes) -> Result<(), StoreError> {
+    let silence = app.config.timings.call_silence;
+    // While we were down nobody could reach us: silence counts from our start at the earliest.
+    if nodes.began.elapsed() < silence {
+        return Ok(());
+    }
+    for still in app.store.calls_still(OffsetDateTime::now_utc() - silence).await? {
+        close_call(app, &still).await?;
+    }
+    Ok(())
+}
+
+async fn close_call(app: &App, still: &StillCall) -> Result<(), StoreError> {
+    let mut txn = app.store.begin().await?;
+    if !txn.call_is_still(still).await? {
+        return Ok(());
+    }
+    let end = End {
+        source: EndSource::Reconciled,
+        sequence: None,
+        status: CallStatus::Completed,
+        at: still.active_at,
+        seconds: None,
+    };
+    let now = OffsetDateTime::now_utc();
+    let data = json!({ "reason": "reconciled" });
+    apply(&mut txn, still.tenant, still.call, Report::Over(end), data, now).await?;
+    txn.commit().await?;
+    app.metrics.reconciled_calls.with_label_values(&["no_word"]).inc();
+    tracing::warn!(call = %still.call, "a call is closed: nobody has spoken of it for long");
+    Ok(())
+}
+
+/// Closes sessions that were granted and never used.
+async fn close_unused_grants(app: &App) -> Result<(), StoreError> {
+    let now = OffsetDateTime::now_utc();
+    // Long enough for a connection that used the grant's last second to be announced.
+    let before = now - time::Duration::minutes(1);
+    if !app.store.sessions_are_unused(before).await? {
+        return Ok(());
+    }
+    let mut txn = app.store.begin().await?;
+    txn.sessions_expire(before, now).await?;
+    txn.commit().await
+}

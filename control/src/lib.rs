@@ -1,0 +1,197 @@
+//! The control plane: sign-in, tenants, call records, webhooks, live events.
+//!
+//! It carries no audio. It meets the media plane on the bus and in the tokens that it signs, and nowhere
+//! else; a gateway goes on with what it has while this is down.
+
+mod api;
+mod auth;
+mod config;
+mod console;
+mod crypto;
+mod error;
+mod http;
+mod jobs;
+mod live;
+mod metrics;
+mod model;
+mod store;
+mod twilio;
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use common::UserId;
+use common::bus::{Bus, NodeEvent, Subscription};
+use common::token::{Signer, Verifier};
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::auth::limit::Limiter;
+use crate::auth::password::Passwords;
+use crate::config::BaseUrl;
+pub use crate::config::{Bootstrap, BootstrapTwilio, Config, Timings};
+use crate::crypto::SecretBox;
+pub use crate::crypto::{KeyError, signing_key};
+use crate::live::Hub;
+use crate::metrics::Metrics;
+use crate::store::Store;
+pub use crate::store::{OpenError, StoreError};
+
+/// The control plane cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A URL of the configuration cannot be used.
+    #[error("{key} {why}")]
+    Url {
+        /// Which.
+        key: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The database cannot be used.
+    #[error("the database cannot be used")]
+    Database(#[from] OpenError),
+    /// A key cannot be used.
+    #[error("a key cannot be used")]
+    Key(#[from] KeyError),
+    /// The first tenant cannot be made.
+    #[error("the first tenant cannot be made: {0}")]
+    Bootstrap(&'static str),
+    /// The database failed.
+    #[error("the first tenant cannot be kept")]
+    Store(#[from] StoreError),
+    /// The metrics are registered already.
+    #[error("metrics cannot be registered")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// What every handler and job shares.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) public_url: BaseUrl,
+    pub(crate) gateway_url: BaseUrl,
+    origins: HashSet<String>,
+    pub(crate) store: Store,
+    pub(crate) hub: Hub,
+    pub(crate) bus: Bus,
+    pub(crate) signer: Signer,
+    pub(crate) verifier: Verifier,
+    pub(crate) secrets: SecretBox,
+    pub(crate) passwords: Passwords,
+    pub(crate) login_by_address: Limiter<IpAddr>,
+    pub(crate) login_by_email: Limiter<[u8; 32]>,
+    pub(crate) sessions_by_user: Limiter<UserId>,
+    pub(crate) metrics: Metrics,
+    stopping: watch::Receiver<bool>,
+}
+
+/// The state of the router. Cloning shares it.
+pub(crate) type App = Arc<Shared>;
+
+impl Shared {
+    /// Whether pages of this origin may use the API with a user's credentials.
+    pub(crate) fn origin_is_allowed(&self, origin: &HeaderValue) -> bool {
+        origin.to_str().is_ok_and(|origin| self.origins.contains(origin))
+    }
+
+    /// Waits until the server stops.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopping = self.stopping.clone();
+        async move {
+            // An error is a server that was dropped without a word: it stopped as well.
+            let _either_way = stopping.wait_for(|&stopping| stopping).await;
+        }
+    }
+}
+
+/// The control plane, ready to run.
+#[derive(Debug)]
+pub struct Control {
+    app: App,
+    listener: TcpListener,
+    /// From before anybody can be told of a call, so that nothing is missed.
+    events: Subscription<NodeEvent>,
+    stop: watch::Sender<bool>,
+}
+
+impl Control {
+    /// Opens the database, makes what is missing, and is then ready to [`run`](Self::run) on `listener`.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration, the data directory or the database cannot be used. Nothing is served then.
+    pub async fn new(
+        config: Config,
+        listener: TcpListener,
+        bus: Bus,
+        signer: Signer,
+        registry: &Registry,
+    ) -> Result<Self, StartError> {
+        let public_url = BaseUrl::parse(&config.public_url, "the public URL")?;
+        let gateway_url = BaseUrl::parse(&config.gateway_public_url, "the gateway's public URL")?;
+        let mut origins: HashSet<String> = public_url.origins().into_iter().collect();
+        for origin in &config.allowed_origins {
+            origins.insert(BaseUrl::parse(origin, "an allowed origin")?.origin());
+        }
+        let secrets = SecretBox::open(&config.data_dir)?;
+        let hub = Hub::default();
+        let store = Store::open(&config.database_url, hub.clone()).await?;
+        let (stop, stopping) = watch::channel(false);
+        let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        let shared = Shared {
+            public_url,
+            gateway_url,
+            origins,
+            store,
+            hub,
+            bus,
+            verifier: signer.verifier(),
+            signer,
+            secrets,
+            passwords: Passwords::default(),
+            login_by_address: Limiter::new(some(30), Duration::from_secs(2)),
+            login_by_email: Limiter::new(some(10), Duration::from_secs(6)),
+            sessions_by_user: Limiter::new(some(60), Duration::from_secs(1)),
+            metrics: Metrics::register(registry)?,
+            stopping,
+            config,
+        };
+        if let Some(bootstrap) = &shared.config.bootstrap {
+            jobs::bootstrap::bootstrap(&shared, bootstrap).await?;
+        }
+        let events = shared.bus.events.subscribe();
+        Ok(Self { app: Arc::new(shared), listener, events, stop })
+    }
+
+    /// Serves until `stop` resolves, then lets requests finish, closes sockets and the database.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self { app, listener, events, stop: stopping } = self;
+        let jobs = tokio::spawn(jobs::run(app.clone(), events));
+        let limits = app.config.http;
+        let router = http::router(app.clone());
+        let stop = async {
+            stop.await;
+            stopping.send_replace(true);
+        };
+        common::serve::serve(listener, router, limits, stop).await;
+        // The jobs end by `stopping` too. What they were writing is then whole.
+        if jobs.await.is_err() {
+            tracing::error!("the background jobs had panicked");
+        }
+        app.store.close().await;
+    }
+}
+
+/// The description of the API: OpenAPI 3.1, as JSON.
+pub fn openapi() -> String {
+    let (_, description) = api::router().split_for_parts();
+    description.to_pretty_json().expect("the description is JSON") + "\n"
+}

@@ -1,0 +1,399 @@
+//! What the API speaks of, in the form it travels. Field names are the public contract.
+
+use std::fmt;
+use std::str::FromStr;
+
+use common::token::Mode;
+use common::{CallId, CallSid, NodeId, SessionId, TenantId, UserId};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+/// The text was not one of the words.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("unknown word")]
+pub struct UnknownWord;
+
+/// An enum of fixed words, the same in JSON and in the database.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $word:tt,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)*
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word on the wire and in the database.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                Self::ALL.iter().copied().find(|word| word.as_str() == text).ok_or(UnknownWord)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// What a person may do.
+    Role {
+        /// Everything, and manages numbers and users.
+        Admin => "admin",
+        /// Listens, whispers, joins, takes over.
+        Supervisor => "supervisor",
+        /// Their own calls.
+        Agent => "agent",
+        /// Listens.
+        Viewer => "viewer",
+    }
+}
+
+words! {
+    /// Where a call stands.
+    CallStatus {
+        /// It rings.
+        Incoming => "incoming",
+        /// Somebody, or something, answered.
+        InProgress => "in_progress",
+        /// It was answered and is over.
+        Completed => "completed",
+        /// It could not be connected.
+        Failed => "failed",
+        /// Nobody answered.
+        NoAnswer => "no_answer",
+        /// The line was busy.
+        Busy => "busy",
+        /// It was called off before an answer.
+        Canceled => "canceled",
+    }
+}
+
+impl CallStatus {
+    /// Whether the call is over.
+    pub const fn is_over(self) -> bool {
+        !matches!(self, Self::Incoming | Self::InProgress)
+    }
+}
+
+words! {
+    /// Who called.
+    Direction {
+        /// The customer.
+        Inbound => "inbound",
+        /// The organization.
+        Outbound => "outbound",
+    }
+}
+
+words! {
+    /// What a number's TwiML does.
+    Route {
+        /// Streams both voices here, and dials the agent.
+        Monitor => "monitor",
+        /// The stream is the other side of the call: a person in the console or an AI answers.
+        Agent => "agent",
+    }
+}
+
+words! {
+    /// What happened to a call.
+    EventType {
+        /// It began.
+        CallIncoming => "call.incoming",
+        /// It was answered.
+        CallAnswered => "call.answered",
+        /// Something about it changed.
+        CallUpdated => "call.updated",
+        /// It is over.
+        CallEnded => "call.ended",
+        /// Its audio came, went or changed; or a key was pressed.
+        CallMedia => "call.media",
+        /// A person's connection carries audio.
+        SessionStarted => "session.started",
+        /// A person's connection is over.
+        SessionEnded => "session.ended",
+    }
+}
+
+/// A phone call.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Call {
+    /// Our id.
+    #[schema(value_type = String, example = "call_019a9d5b7c3e7d4a8f21d0c95e7b6a14")]
+    pub id: CallId,
+    /// Twilio's.
+    #[schema(value_type = String)]
+    pub call_sid: CallSid,
+    /// Who called.
+    pub direction: Direction,
+    /// Where it stands.
+    pub status: CallStatus,
+    /// The customer's name, if somebody or the network gave one.
+    pub caller_name: Option<String>,
+    /// The customer's number, E.164 where the network gave one.
+    pub customer_number: String,
+    /// Our number.
+    pub organization_number: String,
+    /// The same as `customer_number`, for clients that know it by this name.
+    pub phone_number: String,
+    /// When it began.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started_at: OffsetDateTime,
+    /// When it was answered.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub answered_at: Option<OffsetDateTime>,
+    /// When it was over.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub ended_at: Option<OffsetDateTime>,
+    /// Length in seconds, once it is over.
+    pub duration_seconds: Option<i64>,
+    /// Whether a person took care of it.
+    pub is_handled: bool,
+    /// Whether it needs a person soon.
+    pub is_urgent: bool,
+    /// What the caller wanted.
+    pub intent: Option<String>,
+    /// What was said, in short.
+    pub summary: Option<String>,
+    /// Words people put on it.
+    pub tags: Vec<String>,
+    /// What people wrote about it.
+    pub notes: Option<String>,
+    /// How many people hear it now.
+    pub listeners: i64,
+    /// Its audio.
+    pub media: Media,
+}
+
+/// A call's audio.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Media {
+    /// Whether it arrives now, so that somebody can listen.
+    pub live: bool,
+    /// The voices of the newest stream: `inbound` is the caller, `outbound` the agent side.
+    pub tracks: Vec<String>,
+    /// The gateway that holds it.
+    #[schema(value_type = Option<String>)]
+    pub gateway: Option<NodeId>,
+}
+
+/// One event of a call's history.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CallEvent {
+    /// Counts from 1 over the call, without holes.
+    pub seq: i64,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// The particulars.
+    #[schema(value_type = Object)]
+    pub data: serde_json::Value,
+}
+
+/// How a path names a call: our id, or Twilio's sid.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CallRef {
+    /// `call_…`
+    Id(CallId),
+    /// `CA…`
+    Sid(CallSid),
+}
+
+impl FromStr for CallRef {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let id = text.parse().map(Self::Id);
+        id.or_else(|_| text.parse().map(Self::Sid)).map_err(|_| UnknownWord)
+    }
+}
+
+/// A person, in short.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct Person {
+    /// Their id.
+    #[schema(value_type = String)]
+    pub id: UserId,
+    /// Their name.
+    pub name: String,
+}
+
+/// A person's open connection to a call.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct Listener {
+    /// The session.
+    #[schema(value_type = String)]
+    pub id: SessionId,
+    /// Who.
+    pub user: Person,
+    /// What the connection may do.
+    #[schema(value_type = ModeWord)]
+    pub mode: Mode,
+    /// Since when it carries audio.
+    #[serde(with = "time::serde::rfc3339")]
+    pub since: OffsetDateTime,
+}
+
+/// What a person's connection may do.
+#[derive(ToSchema)]
+#[schema(as = Mode, rename_all = "snake_case")]
+#[expect(dead_code, reason = "stands for common's type in the API description")]
+pub enum ModeWord {
+    /// Hears everyone, is heard by nobody.
+    Listen,
+    /// Hears everyone, is heard by the agent side only.
+    Whisper,
+    /// Hears everyone else, is heard by everyone.
+    Join,
+    /// As join, with the AI paused.
+    Takeover,
+}
+
+/// A customer of this installation.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Tenant {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: TenantId,
+    /// Its name.
+    pub name: String,
+}
+
+/// A person who signs in.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct User {
+    /// Their id.
+    #[schema(value_type = String)]
+    pub id: UserId,
+    /// What they sign in with.
+    pub email: String,
+    /// Their name.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Whom they work for.
+    pub tenant: Tenant,
+}
+
+/// A phone number of the organization.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Number {
+    /// E.164.
+    #[schema(example = "+15550100")]
+    pub number: String,
+    /// What people call it.
+    pub label: String,
+    /// What its TwiML does.
+    pub route: Route,
+    /// The particulars.
+    pub settings: NumberSettings,
+    /// Since when it is known.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+}
+
+/// The particulars of a number.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NumberSettings {
+    /// Whom a call rings, E.164. Route `monitor` dials it at once, route `agent` after its stream.
+    #[serde(default)]
+    pub dial: Option<String>,
+}
+
+/// Whether the text is a number as E.164 writes it: `+`, then 7 to 15 digits, the first not zero.
+pub fn is_e164(text: &str) -> bool {
+    let Some(digits) = text.strip_prefix('+') else { return false };
+    (7..=15).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && !digits.starts_with('0')
+}
+
+/// What a live socket sends first.
+#[derive(Serialize, ToSchema)]
+pub struct LiveSnapshot {
+    /// `snapshot`.
+    #[serde(rename = "type")]
+    pub kind: SnapshotWord,
+    /// Events after this number follow.
+    pub seq: i64,
+    /// When it was taken.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// Whether every event since the asked-for number follows. `false`: some may be missing, and what the
+    /// client knew before should be asked for again.
+    pub resumed: bool,
+    /// The calls that are not over.
+    pub calls: Vec<Call>,
+}
+
+/// The word `snapshot`.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotWord {
+    /// It is one.
+    Snapshot,
+}
+
+/// What a live socket sends for each event.
+#[derive(Serialize, ToSchema)]
+pub struct LiveEvent<'a> {
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// The call.
+    #[schema(value_type = String)]
+    pub call_id: CallId,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// Counts over all the tenant's events, without holes: what `?since=` takes.
+    pub seq: i64,
+    /// The whole call, after the event.
+    pub call: &'a Call,
+    /// The session, of a session event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub session: Option<&'a serde_json::Value>,
+    /// The particulars, of any other event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub data: Option<&'a serde_json::Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_international_numbers_are_e164() {
+        for good in ["+15550100", "+4930123456", "+123456789012345"] {
+            assert!(is_e164(good), "{good}");
+        }
+        for bad in
+            ["", "+", "15550100", "+0555010099", "+1555 0100", "+123456", "+1234567890123456", "+1555٠100"]
+        {
+            assert!(!is_e164(bad), "{bad}");
+        }
+    }
+}

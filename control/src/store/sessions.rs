@@ -1,0 +1,244 @@
+//! People's connections to calls: granted, connected, over.
+
+use common::token::Mode;
+use common::{CallId, NodeId, SessionId, TenantId, UserId};
+use sqlx::{FromRow, SqliteConnection};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Store, StoreError, Txn, calls, from_millis, millis};
+use crate::model::{CallRef, Listener, Person};
+
+/// A session to make.
+pub(crate) struct NewSession {
+    pub(crate) id: SessionId,
+    pub(crate) call: CallId,
+    pub(crate) user: UserId,
+    pub(crate) mode: Mode,
+    pub(crate) reason: Option<String>,
+    pub(crate) notes: Option<String>,
+    pub(crate) expires_at: OffsetDateTime,
+}
+
+/// A session as it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionState {
+    pub(crate) call: CallId,
+    pub(crate) user: UserId,
+    /// Who, once and as long as it carries audio.
+    pub(crate) connected: Option<Listener>,
+    pub(crate) is_over: bool,
+    /// Somebody asked for its end.
+    pub(crate) is_revoked: bool,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    call_id: Uuid,
+    user_id: Uuid,
+    user_name: String,
+    mode: String,
+    connected_at: Option<i64>,
+    revoked_at: Option<i64>,
+    ended_at: Option<i64>,
+}
+
+impl Row {
+    fn read(self) -> Result<SessionState, StoreError> {
+        let user = UserId::from_uuid(self.user_id);
+        let connected = match self.connected_at {
+            Some(since) if self.ended_at.is_none() => Some(Listener {
+                id: SessionId::from_uuid(self.id),
+                user: Person { id: user, name: self.user_name },
+                mode: mode(&self.mode)?,
+                since: from_millis(since)?,
+            }),
+            _ => None,
+        };
+        Ok(SessionState {
+            call: CallId::from_uuid(self.call_id),
+            user,
+            connected,
+            is_over: self.ended_at.is_some(),
+            is_revoked: self.revoked_at.is_some(),
+        })
+    }
+}
+
+macro_rules! select_session {
+    ($rest:literal) => {
+        concat!(
+            "SELECT s.id, s.call_id, s.user_id, u.name AS user_name, s.mode, s.connected_at, s.revoked_at,
+                 s.ended_at
+             FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// Who hears a call now, longest first; at most 1000.
+    pub(crate) async fn session_list(
+        &self,
+        tenant: TenantId,
+        call: CallRef,
+    ) -> Result<Vec<Listener>, StoreError> {
+        let mut conn = self.reader().await?;
+        let (id, sid) = calls::parts(call);
+        let id: Uuid =
+            sqlx::query_scalar("SELECT id FROM calls WHERE tenant_id = ?1 AND (id = ?2 OR call_sid = ?3)")
+                .bind(tenant.as_uuid())
+                .bind(id)
+                .bind(sid)
+                .fetch_one(&mut *conn)
+                .await?;
+        let rows: Vec<Row> = sqlx::query_as(select_session!(
+            "WHERE s.tenant_id = ?1 AND s.call_id = ?2 AND s.ended_at IS NULL AND s.connected_at IS NOT NULL
+             ORDER BY s.connected_at, s.id LIMIT 1000"
+        ))
+        .bind(tenant.as_uuid())
+        .bind(id)
+        .fetch_all(&mut *conn)
+        .await?;
+        let states = rows.into_iter().map(Row::read).collect::<Result<Vec<_>, _>>()?;
+        Ok(states.into_iter().filter_map(|state| state.connected).collect())
+    }
+}
+
+impl Txn {
+    /// Makes a session that nobody has connected yet.
+    pub(crate) async fn session_create(
+        &mut self,
+        tenant: TenantId,
+        new: &NewSession,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO sessions (tenant_id, id, call_id, user_id, mode, reason, notes, created_at, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )
+        .bind(tenant.as_uuid())
+        .bind(new.id.as_uuid())
+        .bind(new.call.as_uuid())
+        .bind(new.user.as_uuid())
+        .bind(new.mode.as_str())
+        .bind(&new.reason)
+        .bind(&new.notes)
+        .bind(millis(now))
+        .bind(millis(new.expires_at))
+        .execute(self.conn())
+        .await?;
+        Ok(())
+    }
+
+    /// How a session stands.
+    pub(crate) async fn session_fetch(
+        &mut self,
+        tenant: TenantId,
+        session: SessionId,
+    ) -> Result<SessionState, StoreError> {
+        fetch(self.conn(), tenant, session).await
+    }
+
+    /// A session carries audio from now on. `None`: it did already, or it is over.
+    pub(crate) async fn session_connect(
+        &mut self,
+        tenant: TenantId,
+        session: SessionId,
+        node: NodeId,
+        now: OffsetDateTime,
+    ) -> Result<Option<SessionState>, StoreError> {
+        let changed = sqlx::query(
+            "UPDATE sessions SET connected_at = ?4, node = ?3
+             WHERE tenant_id = ?1 AND id = ?2 AND connected_at IS NULL AND ended_at IS NULL",
+        )
+        .bind(tenant.as_uuid())
+        .bind(session.as_uuid())
+        .bind(node.as_uuid())
+        .bind(millis(now))
+        .execute(self.conn())
+        .await?;
+        match changed.rows_affected() {
+            0 => Ok(None),
+            _ => self.session_fetch(tenant, session).await.map(Some),
+        }
+    }
+
+    /// A session is over. Gives how it stood before; `None`: it was over already, or is not there.
+    pub(crate) async fn session_end(
+        &mut self,
+        tenant: TenantId,
+        session: SessionId,
+        reason: &str,
+        now: OffsetDateTime,
+    ) -> Result<Option<SessionState>, StoreError> {
+        let before = match fetch(self.conn(), tenant, session).await {
+            Ok(state) if !state.is_over => state,
+            Ok(_) | Err(StoreError::NotFound) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        sqlx::query("UPDATE sessions SET ended_at = ?3, end_reason = ?4 WHERE tenant_id = ?1 AND id = ?2")
+            .bind(tenant.as_uuid())
+            .bind(session.as_uuid())
+            .bind(millis(now))
+            .bind(reason)
+            .execute(self.conn())
+            .await?;
+        Ok(Some(before))
+    }
+
+    /// Notes that somebody asked for a session's end.
+    pub(crate) async fn session_revoke(
+        &mut self,
+        tenant: TenantId,
+        session: SessionId,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE sessions SET revoked_at = coalesce(revoked_at, ?3) WHERE tenant_id = ?1 AND id = ?2",
+        )
+        .bind(tenant.as_uuid())
+        .bind(session.as_uuid())
+        .bind(millis(now))
+        .execute(self.conn())
+        .await?;
+        Ok(())
+    }
+
+    /// A person's sessions that are not over, on whatever call.
+    pub(crate) async fn sessions_of_user(
+        &mut self,
+        tenant: TenantId,
+        user: UserId,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "SELECT id FROM sessions WHERE tenant_id = ?1 AND user_id = ?2 AND ended_at IS NULL LIMIT 1000",
+        )
+        .bind(tenant.as_uuid())
+        .bind(user.as_uuid())
+        .fetch_all(self.conn())
+        .await?;
+        Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+    }
+}
+
+async fn fetch(
+    conn: &mut SqliteConnection,
+    tenant: TenantId,
+    session: SessionId,
+) -> Result<SessionState, StoreError> {
+    let row: Row = sqlx::query_as(select_session!("WHERE s.tenant_id = ?1 AND s.id = ?2"))
+        .bind(tenant.as_uuid())
+        .bind(session.as_uuid())
+        .fetch_one(conn)
+        .await?;
+    row.read()
+}
+
+fn mode(word: &str) -> Result<Mode, StoreError> {
+    [Mode::Listen, Mode::Whisper, Mode::Join, Mode::Takeover]
+        .into_iter()
+        .find(|mode| mode.as_str() == word)
+        .ok_or(StoreError::Corrupt { what: "mode" })
+}

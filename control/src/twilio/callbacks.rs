@@ -1,0 +1,176 @@
+//! What Twilio reports of a call while it goes on. Answered when it is durable; the same again, or late,
+//! does no harm.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use common::{CallId, CallSid};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::status::report;
+use super::voice::sides;
+use super::{Outcome, Webhook, answer, apply, receive};
+use crate::App;
+use crate::error::{ApiError, Problem};
+use crate::model::EventType;
+use crate::store::{NewCall, StoreError, Txn};
+
+type Taken = Result<(Outcome, Response), ApiError>;
+
+/// A call's status callback.
+#[utoipa::path(post, path = "/api/twilio/status", tag = "twilio", security(()),
+    request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 204), (status = 403, description = "Not signed by Twilio", body = Problem)))]
+pub(super) async fn status(State(app): State<App>, request: Request) -> Response {
+    let result = take_status(&app, request).await;
+    answer(&app, "status", result)
+}
+
+/// A media stream's status callback.
+#[utoipa::path(post, path = "/api/twilio/stream", tag = "twilio", security(()),
+    request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 204), (status = 403, description = "Not signed by Twilio", body = Problem)))]
+pub(super) async fn stream(State(app): State<App>, request: Request) -> Response {
+    let result = take_stream(&app, request).await;
+    answer(&app, "stream", result)
+}
+
+/// A recording's status callback.
+#[utoipa::path(post, path = "/api/twilio/recording", tag = "twilio", security(()),
+    request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 204), (status = 403, description = "Not signed by Twilio", body = Problem)))]
+pub(super) async fn recording(State(app): State<App>, request: Request) -> Response {
+    let result = take_recording(&app, request).await;
+    answer(&app, "recording", result)
+}
+
+async fn take_status(app: &App, request: Request) -> Taken {
+    let hook = receive(app, request).await?;
+    let form = &hook.form;
+    let sid = call_sid(&hook)?;
+    let word = form.text("CallStatus").ok_or(ApiError::BadRequest("CallStatus is missing".into()))?;
+    let now = OffsetDateTime::now_utc();
+    let (sequence, at) = (form.number("SequenceNumber"), form.timestamp(now));
+    let Some(report) = report(&word, sequence, at, form.number("CallDuration")) else {
+        return Ok(done(Outcome::Ignored));
+    };
+
+    let mut txn = app.store.begin().await?;
+    let Some(call) = call_of_status(&mut txn, &hook, sid, at).await? else {
+        return Ok(done(Outcome::Ignored));
+    };
+    let number = sequence.map_or_else(|| "-".to_owned(), |sequence| sequence.to_string());
+    if !txn.receipt_keep(hook.tenant, call, &format!("status:{number}:{word}"), now).await? {
+        return Ok(done(Outcome::Duplicate));
+    }
+    let is_late = match sequence {
+        Some(sequence) => txn.call_sequence(hook.tenant, call, sequence).await?,
+        None => false,
+    };
+    let mut data = json!({ "twilio_status": word });
+    put(&mut data, "sequence", sequence.map(Value::from));
+    put(&mut data, "late", is_late.then_some(Value::Bool(true)));
+    put(&mut data, "sip_response_code", form.number("SipResponseCode").map(Value::from));
+    apply(&mut txn, hook.tenant, call, report, data, now).await?;
+    txn.commit().await?;
+    if is_late {
+        app.metrics.webhook_out_of_order.inc();
+    }
+    Ok(done(Outcome::Ok))
+}
+
+/// The record of the call, made when its voice webhook never came or is still to come.
+async fn call_of_status(
+    txn: &mut Txn,
+    hook: &Webhook,
+    sid: CallSid,
+    at: OffsetDateTime,
+) -> Result<Option<CallId>, StoreError> {
+    if let Some(call) = txn.call_by_sid(hook.tenant, sid).await? {
+        return Ok(Some(call));
+    }
+    let sides = sides(hook);
+    // Another leg of a call, or a number that is none of ours: no call of the tenant's.
+    let known = match txn.number_exists(hook.tenant, &sides.organization).await? {
+        true => hook.form.get("ParentCallSid").is_none(),
+        false => false,
+    };
+    if !known {
+        return Ok(None);
+    }
+    let caller_name = hook.form.text("CallerName");
+    let new = NewCall {
+        call_sid: sid,
+        account_sid: hook.account,
+        direction: sides.direction,
+        customer_number: &sides.customer,
+        organization_number: &sides.organization,
+        caller_name: caller_name.as_deref(),
+    };
+    let (call, _is_new) = txn.call_open(hook.tenant, &new, at).await?;
+    let data = json!({
+        "direction": sides.direction,
+        "customer_number": sides.customer,
+        "organization_number": sides.organization,
+    });
+    txn.event(hook.tenant, call, EventType::CallIncoming, at, data).await?;
+    Ok(Some(call))
+}
+
+async fn take_stream(app: &App, request: Request) -> Taken {
+    let hook = receive(app, request).await?;
+    let form = &hook.form;
+    let sid = call_sid(&hook)?;
+    let stream = form.text("StreamSid").ok_or(ApiError::BadRequest("StreamSid is missing".into()))?;
+    let word = form.text("StreamEvent").ok_or(ApiError::BadRequest("StreamEvent is missing".into()))?;
+    // Whether audio comes, the gateway knows. This is Twilio's side of it, for the history.
+    let mut data = json!({ "stream": stream, "twilio_event": word });
+    put(&mut data, "error", form.text("StreamError").map(Value::from));
+    note(app, &hook, sid, &format!("stream:{stream}:{word}"), EventType::CallMedia, data).await
+}
+
+async fn take_recording(app: &App, request: Request) -> Taken {
+    let hook = receive(app, request).await?;
+    let form = &hook.form;
+    let sid = call_sid(&hook)?;
+    let recording =
+        form.text("RecordingSid").ok_or(ApiError::BadRequest("RecordingSid is missing".into()))?;
+    let word = form.text("RecordingStatus").unwrap_or_else(|| "completed".to_owned());
+    let mut recorded = json!({ "sid": recording, "status": word });
+    put(&mut recorded, "duration_seconds", form.number("RecordingDuration").map(Value::from));
+    put(&mut recorded, "channels", form.number("RecordingChannels").map(Value::from));
+    put(&mut recorded, "error_code", form.number("ErrorCode").map(Value::from));
+    let key = format!("recording:{recording}:{word}");
+    note(app, &hook, sid, &key, EventType::CallUpdated, json!({ "recording": recorded })).await
+}
+
+/// Records something about a call that changes nothing in its record, once.
+async fn note(app: &App, hook: &Webhook, sid: CallSid, key: &str, kind: EventType, data: Value) -> Taken {
+    let now = OffsetDateTime::now_utc();
+    let mut txn = app.store.begin().await?;
+    let Some(call) = txn.call_by_sid(hook.tenant, sid).await? else {
+        return Ok(done(Outcome::Ignored));
+    };
+    if !txn.receipt_keep(hook.tenant, call, key, now).await? {
+        return Ok(done(Outcome::Duplicate));
+    }
+    txn.event(hook.tenant, call, kind, now, data).await?;
+    txn.commit().await?;
+    Ok(done(Outcome::Ok))
+}
+
+fn call_sid(hook: &Webhook) -> Result<CallSid, ApiError> {
+    let sid = hook.form.get("CallSid").and_then(|sid| sid.parse().ok());
+    sid.ok_or(ApiError::BadRequest("CallSid is missing or no sid".into()))
+}
+
+fn done(outcome: Outcome) -> (Outcome, Response) {
+    (outcome, StatusCode::NO_CONTENT.into_response())
+}
+
+fn put(data: &mut Value, field: &str, value: Option<Value>) {
+    if let (Some(object), Some(value)) = (data.as_object_mut(), value) {
+        object.insert(field.to_owned(), value);
+    }
+}

@@ -1,0 +1,143 @@
+//! Twilio's webhooks: checked, understood, answered.
+
+mod callbacks;
+mod form;
+mod signature;
+pub(crate) mod status;
+mod twiml;
+mod voice;
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use common::{AccountSid, CallId, TenantId};
+use serde_json::Value;
+use time::OffsetDateTime;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::App;
+use crate::api::MAX_BODY;
+use crate::error::ApiError;
+use crate::model::{CallStatus, EventType};
+use crate::store::{StoreError, Txn};
+use crate::twilio::form::Form;
+use crate::twilio::signature::Body;
+use crate::twilio::status::Report;
+
+/// The paths that Twilio calls.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(voice::voice))
+        .routes(routes!(callbacks::status))
+        .routes(routes!(callbacks::stream))
+        .routes(routes!(callbacks::recording))
+        // Names that other installations have in their numbers' settings.
+        .route("/api/calls/status", post(callbacks::status))
+        .route("/api/calls/recording", post(callbacks::recording))
+}
+
+/// A request that Twilio signed.
+struct Webhook {
+    /// Whose account it is about.
+    tenant: TenantId,
+    account: AccountSid,
+    auth_token: String,
+    form: Form,
+}
+
+/// What became of a good webhook.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Outcome {
+    /// Something changed.
+    Ok,
+    /// It had come before.
+    Duplicate,
+    /// It is about nothing that we know.
+    Ignored,
+}
+
+/// Reads a webhook and checks that Twilio signed it for the public URL. The `Host` header has no say.
+async fn receive(app: &App, request: Request) -> Result<Webhook, ApiError> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let url = format!("{}{path}", app.public_url.as_str());
+    let body = axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| ApiError::TooLarge)?;
+    let (form, is_form) = match is_form(&parts.headers) {
+        true => (Form::parse(&body), true),
+        false => (Form::default(), false),
+    };
+
+    // One answer to every stranger, whatever is wrong: there is nothing to learn from it.
+    let account: AccountSid =
+        form.get("AccountSid").and_then(|sid| sid.parse().ok()).ok_or(ApiError::BadSignature)?;
+    let signature = parts.headers.get("x-twilio-signature").and_then(|value| value.to_str().ok());
+    let signature = signature.ok_or(ApiError::BadSignature)?;
+    let known = app.store.account_by_sid(account).await?.ok_or(ApiError::BadSignature)?;
+    let auth_token = app.secrets.unseal(known.tenant, account, &known.sealed_token).map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "a webhook cannot be checked");
+        ApiError::Internal(StoreError::Corrupt { what: "sealed auth token" })
+    })?;
+    let signed = if is_form { Body::Form(form.fields()) } else { Body::Raw(&body) };
+    match signature::is_signed(&auth_token, &url, signed, signature) {
+        true => Ok(Webhook { tenant: known.tenant, account, auth_token, form }),
+        false => Err(ApiError::BadSignature),
+    }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Counts what became of a webhook, and answers.
+fn answer(app: &App, kind: &str, result: Result<(Outcome, Response), ApiError>) -> Response {
+    let (label, response) = match result {
+        Ok((outcome, response)) => {
+            let label = match outcome {
+                Outcome::Ok => "ok",
+                Outcome::Duplicate => "duplicate",
+                Outcome::Ignored => "ignored",
+            };
+            (label, response)
+        }
+        Err(error) => {
+            let label = match &error {
+                ApiError::BadSignature => "forbidden",
+                ApiError::BadRequest(_) | ApiError::TooLarge => "invalid",
+                _ => "error",
+            };
+            (label, error.into_response())
+        }
+    };
+    app.metrics.webhooks.with_label_values(&[kind, label]).inc();
+    match label {
+        "forbidden" => app.metrics.auth_failures.with_label_values(&["signature"]).inc(),
+        "duplicate" => app.metrics.webhook_duplicates.inc(),
+        _ => {}
+    }
+    response
+}
+
+/// Joins a report to what is known of a call, and records the event.
+pub(crate) async fn apply(
+    txn: &mut Txn,
+    tenant: TenantId,
+    call: CallId,
+    report: Report,
+    data: Value,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let before = txn.call_progress(tenant, call).await?;
+    let mut after = before;
+    after.join(report);
+    txn.call_progress_put(tenant, call, &after, now).await?;
+    let kind = match (before.status(), after.status()) {
+        (CallStatus::Incoming, CallStatus::InProgress) => EventType::CallAnswered,
+        (before, after) if !before.is_over() && after.is_over() => EventType::CallEnded,
+        _ => EventType::CallUpdated,
+    };
+    txn.event(tenant, call, kind, now, data).await
+}

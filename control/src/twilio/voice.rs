@@ -1,0 +1,149 @@
+//! A call comes: what shall Twilio do with it?
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use common::token::{SignatureDigests, StreamGrant, StreamKind, StreamTicket};
+use common::{CallId, CallSid, TicketId};
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::status::{Report, report};
+use super::{Outcome, Webhook, answer, apply, receive, signature, twiml};
+use crate::App;
+use crate::error::{ApiError, Problem};
+use crate::model::{Direction, EventType, Number, Route};
+use crate::store::{NewCall, StoreError};
+
+/// How long a ticket opens a stream. Twilio connects at once.
+const TICKET: Duration = Duration::from_secs(60);
+
+/// The voice webhook of a number: answers TwiML.
+#[utoipa::path(post, path = "/api/twilio/voice", tag = "twilio", security(()),
+    request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "TwiML", body = String, content_type = "text/xml"),
+        (status = 403, description = "Not signed by Twilio", body = Problem),
+    ))]
+pub(super) async fn voice(State(app): State<App>, request: Request) -> Response {
+    let result = take(&app, request).await;
+    answer(&app, "voice", result)
+}
+
+async fn take(app: &App, request: Request) -> Result<(Outcome, Response), ApiError> {
+    let hook = receive(app, request).await?;
+    let call_sid: CallSid = hook
+        .form
+        .get("CallSid")
+        .and_then(|sid| sid.parse().ok())
+        .ok_or(ApiError::BadRequest("CallSid is missing or no sid".into()))?;
+    let sides = sides(&hook);
+    let number = match app.store.number_fetch(hook.tenant, &sides.organization).await {
+        Ok(number) => number,
+        Err(StoreError::NotFound) => {
+            tracing::info!("a call to a number that nobody has added is rejected");
+            return Ok((Outcome::Ignored, xml(twiml::reject())));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (call, outcome) = open(app, &hook, call_sid, &sides, &number).await?;
+    Ok((outcome, xml(instructions(app, &hook, call, call_sid, &number))))
+}
+
+/// Who is at which end.
+pub(super) struct Sides {
+    pub(super) direction: Direction,
+    pub(super) customer: String,
+    pub(super) organization: String,
+}
+
+pub(super) fn sides(hook: &Webhook) -> Sides {
+    let from = hook.form.text("From").unwrap_or_default();
+    let to = hook.form.text("To").unwrap_or_default();
+    match hook.form.get("Direction").is_some_and(|direction| direction.starts_with("outbound")) {
+        true => Sides { direction: Direction::Outbound, customer: to, organization: from },
+        false => Sides { direction: Direction::Inbound, customer: from, organization: to },
+    }
+}
+
+/// Makes the call's record, or finds the one that an earlier try of the same webhook made.
+async fn open(
+    app: &App,
+    hook: &Webhook,
+    call_sid: CallSid,
+    sides: &Sides,
+    number: &Number,
+) -> Result<(CallId, Outcome), StoreError> {
+    let now = OffsetDateTime::now_utc();
+    let tenant = hook.tenant;
+    let caller_name = hook.form.text("CallerName");
+    let new = NewCall {
+        call_sid,
+        account_sid: hook.account,
+        direction: sides.direction,
+        customer_number: &sides.customer,
+        organization_number: &sides.organization,
+        caller_name: caller_name.as_deref(),
+    };
+    let mut txn = app.store.begin().await?;
+    let (call, is_new) = txn.call_open(tenant, &new, now).await?;
+    if !txn.receipt_keep(tenant, call, "voice", now).await? {
+        return Ok((call, Outcome::Duplicate));
+    }
+    if is_new {
+        let data = json!({
+            "direction": sides.direction,
+            "customer_number": sides.customer,
+            "organization_number": sides.organization,
+            "route": number.route,
+        });
+        txn.event(tenant, call, EventType::CallIncoming, now, data).await?;
+    }
+    let status = hook.form.get("CallStatus").unwrap_or("ringing");
+    if let Some(Report::Answered(at)) = report(status, None, now, None) {
+        apply(&mut txn, tenant, call, Report::Answered(at), json!({ "twilio_status": status }), now).await?;
+    }
+    txn.commit().await?;
+    Ok((call, Outcome::Ok))
+}
+
+/// The TwiML for a call to this number, with a fresh ticket.
+fn instructions(app: &App, hook: &Webhook, call: CallId, call_sid: CallSid, number: &Number) -> String {
+    let exp = (OffsetDateTime::now_utc() + TICKET).unix_timestamp();
+    let ticket = StreamTicket {
+        id: TicketId::new(),
+        tenant: hook.tenant,
+        call,
+        call_sid,
+        account_sid: hook.account,
+        kind: match number.route {
+            Route::Monitor => StreamKind::Monitor,
+            Route::Agent => StreamKind::Agent,
+        },
+        exp,
+    };
+    let url = format!("{}/twilio/media/{}", app.gateway_url.websocket(), app.signer.sign(&ticket));
+    let signatures = signature::of_socket(&hook.auth_token, &url);
+    let grant = StreamGrant {
+        ticket: ticket.id,
+        call_sid,
+        account_sid: hook.account,
+        signatures: SignatureDigests::of(signatures.iter().map(String::as_str)),
+        exp,
+    };
+    let grant = app.signer.sign(&grant);
+    let status_callback = format!("{}/api/twilio/stream", app.public_url.as_str());
+    let stream = twiml::Stream { url: &url, status_callback: &status_callback, grant: &grant };
+    let dial = number.settings.dial.as_deref();
+    match number.route {
+        Route::Monitor => twiml::monitor(stream, dial),
+        Route::Agent => twiml::agent(stream, dial),
+    }
+}
+
+fn xml(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/xml; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text)
+        .into_response()
+}

@@ -1,0 +1,49 @@
+//! What the edges exchange: voices, and what is heard of them.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// Samples a second of everything on the telephone's side.
+pub const PHONE_RATE: u32 = 8_000;
+
+/// Ticks a second of Opus in RTP, whatever the real bandwidth (RFC 7587, section 4.1).
+pub const OPUS_CLOCK: u32 = 48_000;
+
+/// One of the two voices of a call, named as Twilio does: by the direction on the leg that is streamed.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Track {
+    /// What the party of this leg says: the caller. Left in a listener's ears.
+    Inbound,
+    /// What the party of this leg hears: the agent, the AI, hold music. Right in a listener's ears.
+    Outbound,
+}
+
+impl Track {
+    /// Both, caller first.
+    pub const ALL: [Self; 2] = [Self::Inbound, Self::Outbound];
+
+    /// Twilio's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
+/// One Opus packet of a call, encoded once and shared by all who hear the call.
+#[derive(Clone, Debug)]
+pub struct OpusPacket {
+    /// The packet, stereo: caller left, agent side right.
+    pub payload: Bytes,
+    /// Its place in the call's time, in ticks of [`OPUS_CLOCK`] since the stream began. It never goes
+    /// back; it jumps over silence that was not sent. A listener adds an offset of its own.
+    pub timestamp: u64,
+    /// The first packet after silence: the RTP marker bit (RFC 3551, section 4.1).
+    pub marker: bool,
+    /// When the newest frame in it came from Twilio: forward latency is counted from here.
+    pub arrived: Instant,
+}

@@ -1,0 +1,3 @@
+//! gateway-core from outside: only what its public API shows.
+
+mod call;

@@ -1,0 +1,232 @@
+//! The call that a stream carries, from the moment it was let in.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::bus::{NodeEvent, StreamEnd};
+use gateway_core::call::{Call, Counts};
+use gateway_core::frame::Track;
+
+use super::Shared;
+use crate::hub::LiveCall;
+
+/// How long to wait before an encoder that could not be made is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A call in the hub. Dropping it takes the call out and tells the others, whatever ended the stream.
+#[derive(Debug)]
+pub(super) struct Carried {
+    shared: Arc<Shared>,
+    live: Arc<LiveCall>,
+    call: Call,
+    tracks: usize,
+    /// Whether the call was last told that it is heard.
+    heard: bool,
+    /// Not before this is an encoder made again.
+    retry: Option<Instant>,
+    /// What the others will be told.
+    end: StreamEnd,
+}
+
+impl Carried {
+    /// Begins to carry a call that is in the hub, and tells the others.
+    pub(super) fn new(shared: Arc<Shared>, live: Arc<LiveCall>, tracks: &[Track]) -> Self {
+        let call = Call::new(shared.config.call, tracks);
+        shared.metrics.calls.inc();
+        let info = live.info();
+        shared.bus.events.publish(NodeEvent::StreamStarted {
+            node: shared.node,
+            tenant: info.tenant,
+            call: info.call,
+            call_sid: info.call_sid,
+            stream: info.stream,
+            tracks: tracks.iter().map(|track| track.as_str().to_owned()).collect(),
+        });
+        let tracks = tracks.len();
+        Self { shared, live, call, tracks, heard: false, retry: None, end: StreamEnd::Lost }
+    }
+
+    /// Takes a frame, and sends what comes of it to whoever hears the call.
+    pub(super) fn frame(&mut self, now: Instant, track: Track, timestamp_ms: u64, ulaw: &[u8]) {
+        self.follow_listeners(now);
+        self.call.handle_frame(now, track, timestamp_ms, ulaw);
+        self.send();
+    }
+
+    /// Tells the others about a key.
+    pub(super) fn key(&self, digit: char) {
+        let info = self.live.info();
+        self.shared.bus.events.publish(NodeEvent::Dtmf { tenant: info.tenant, call: info.call, digit });
+    }
+
+    /// Lets the call do what is due.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.follow_listeners(now);
+        self.call.handle_timeout(now);
+        self.send();
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), or never.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.call.poll_timeout()
+    }
+
+    /// What the call has counted since this was last asked.
+    pub(super) fn take_counts(&mut self) -> Counts {
+        self.call.take_counts()
+    }
+
+    /// The voices that were announced.
+    pub(super) fn tracks(&self) -> usize {
+        self.tracks
+    }
+
+    /// Ends it, for this reason.
+    pub(super) fn finish(mut self, end: StreamEnd) {
+        self.end = end;
+    }
+
+    /// Makes or drops the encoder as listeners come and go. Costs an atomic read while nothing changes.
+    fn follow_listeners(&mut self, now: Instant) {
+        let heard = self.live.listeners() > 0;
+        if heard == self.heard || self.retry.is_some_and(|retry| now < retry) {
+            return;
+        }
+        let was = self.call.is_encoding();
+        match self.call.set_heard(now, heard) {
+            Ok(()) => (self.heard, self.retry) = (heard, None),
+            Err(error) => {
+                self.shared.metrics.encoder_failures.inc();
+                self.retry = Some(now + RETRY);
+                tracing::error!(error = &error as &dyn std::error::Error, "call cannot be encoded");
+            }
+        }
+        let is = self.call.is_encoding();
+        self.shared.metrics.encoders.add(i64::from(is) - i64::from(was));
+        self.send();
+    }
+
+    fn send(&mut self) {
+        while let Some(packet) = self.call.poll_packet() {
+            self.live.send(&packet);
+        }
+    }
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.shared.hub.close(&self.live);
+        self.shared.metrics.calls.dec();
+        self.shared.metrics.encoders.sub(i64::from(self.call.is_encoding()));
+        let info = self.live.info();
+        tracing::info!(call = %info.call, stream = %info.stream, reason = ?self.end, "media stream ended");
+        self.shared.bus.events.publish(NodeEvent::StreamEnded {
+            node: self.shared.node,
+            tenant: info.tenant,
+            call: info.call,
+            stream: info.stream,
+            reason: self.end,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use common::token::Signer;
+    use common::{CallId, TenantId};
+    use gateway_core::frame::OpusPacket;
+    use prometheus::Registry;
+
+    use super::super::tests::shared;
+    use super::*;
+    use crate::hub::{CallInfo, CallKey, Outlet};
+
+    #[test]
+    fn a_call_is_encoded_while_it_is_heard_and_not_otherwise() {
+        let sent = Arc::new(Sent::default());
+        let signer = Signer::from_pkcs8(&Signer::generate_pkcs8()).unwrap();
+        let shared = shared(vec![sent.clone()], signer.verifier(), &Registry::new());
+        let (live, _) = shared.hub.open(info());
+        let mut carried = Carried::new(shared.clone(), live.clone(), &Track::ALL);
+        let encoders = || shared.metrics.encoders.get();
+        let mut clock = Clock { now: Instant::now(), ms: 0 };
+
+        clock.second(&mut carried);
+        assert_eq!((encoders(), sent.take()), (0, 0), "nobody hears it");
+
+        let (one, two) = (live.listen(0), live.listen(0));
+        clock.second(&mut carried);
+        let packets = sent.take();
+        assert_eq!(encoders(), 1);
+        assert!((45..=50).contains(&packets), "{packets} packets in a second");
+
+        drop(one);
+        clock.second(&mut carried);
+        assert_eq!((encoders(), sent.take()), (1, 50), "one still hears it");
+
+        drop(two);
+        clock.second(&mut carried);
+        assert_eq!((encoders(), sent.take()), (0, 0), "nobody hears it any more");
+
+        let _three = live.listen(0);
+        clock.second(&mut carried);
+        assert_eq!(encoders(), 1);
+        carried.finish(StreamEnd::Stopped);
+        assert_eq!((encoders(), shared.metrics.calls.get()), (0, 0));
+        assert_eq!(*sent.ended.lock().unwrap(), [live.key()]);
+    }
+
+    /// Media time and the clock's, together.
+    struct Clock {
+        now: Instant,
+        ms: u64,
+    }
+
+    impl Clock {
+        /// A second of both voices, loud enough not to be taken for silence.
+        fn second(&mut self, carried: &mut Carried) {
+            for _ in 0..50 {
+                for track in Track::ALL {
+                    let ulaw: Vec<u8> = (0..160).map(|n| if n % 16 < 8 { 0x10 } else { 0x90 }).collect();
+                    carried.frame(self.now, track, self.ms, &ulaw);
+                }
+                self.now += Duration::from_millis(20);
+                self.ms += 20;
+            }
+        }
+    }
+
+    #[derive(Debug, Default)]
+    struct Sent {
+        packets: Mutex<usize>,
+        ended: Mutex<Vec<CallKey>>,
+    }
+
+    impl Sent {
+        fn take(&self) -> usize {
+            std::mem::take(&mut self.packets.lock().unwrap())
+        }
+    }
+
+    impl Outlet for Sent {
+        fn packet(&self, _: CallKey, _: &OpusPacket) {
+            *self.packets.lock().unwrap() += 1;
+        }
+
+        fn call_ended(&self, call: CallKey) {
+            self.ended.lock().unwrap().push(call);
+        }
+    }
+
+    fn info() -> CallInfo {
+        let zeros = "0".repeat(32);
+        CallInfo {
+            tenant: TenantId::new(),
+            call: CallId::new(),
+            call_sid: format!("CA{zeros}").parse().unwrap(),
+            stream: format!("MZ{zeros}").parse().unwrap(),
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! The sessions of one media worker: who is told what, and what they want sent.
+//!
+//! Everything here happens on the worker's thread. What any of it means, the sessions know; a session that
+//! panics ends, and no other.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use common::NodeId;
+use common::bus::{Bus, NodeEvent, SessionEnd};
+use gateway_core::frame::OpusPacket;
+use gateway_core::listener::{CloseReason, Event, IceCredentials, RemoteIce, Session};
+use tokio::sync::oneshot;
+
+use super::inbox::NewSession;
+use super::metrics::{Metrics, Tally};
+use super::net::{Sender, Udp};
+use super::registry::{Record, Registry};
+use super::routes::{Names, Reject, Routes};
+use super::slab::{Key, Slab};
+use super::timers::{Alarm, Timers};
+use crate::hub::{CallKey, Ear, LiveCall};
+
+/// The finest a session's timer is served: one that is due for ever does not stop the worker.
+const TICK: Duration = Duration::from_millis(1);
+
+/// What a worker knows of its surroundings.
+pub(super) struct Setting {
+    /// Its number, by which the hub counts its listeners.
+    pub(super) index: usize,
+    pub(super) node: NodeId,
+    pub(super) bus: Bus,
+    pub(super) registry: Arc<Registry>,
+    pub(super) metrics: Metrics,
+    /// Where browsers reach its socket.
+    pub(super) candidates: Vec<SocketAddr>,
+}
+
+/// All sessions of a worker.
+pub(super) struct Sessions {
+    setting: Setting,
+    pub(super) out: Out,
+    entries: Slab<Entry>,
+    routes: Routes,
+    timers: Timers,
+    /// Whose sessions hear which call.
+    calls: HashMap<CallKey, Vec<Key>>,
+    /// Reused: events of one session.
+    events: Vec<Event>,
+}
+
+/// The way out, and what is counted on it.
+pub(super) struct Out {
+    pub(super) udp: Udp,
+    sender: Sender,
+    pub(super) tally: Tally,
+    /// When the frames came whose packets are written but perhaps not sent.
+    arrivals: Vec<Instant>,
+}
+
+/// One session, and what the worker knows of it.
+struct Entry {
+    session: Session,
+    names: Names,
+    alarm: Alarm,
+    record: Arc<Record>,
+    call: Arc<LiveCall>,
+    /// From the moment it is connected.
+    ear: Option<Ear>,
+    /// Our address that its browser talks to, if the socket has several.
+    local: Option<IpAddr>,
+    validated: bool,
+    /// Audio has been sent.
+    heard: bool,
+    /// Why we ended it, if it was us.
+    ending: Option<SessionEnd>,
+}
+
+impl Sessions {
+    pub(super) fn new(setting: Setting, udp: Udp) -> Self {
+        let sender = Sender::new(&udp);
+        let tally = Tally::new(setting.metrics.clone());
+        Self {
+            setting,
+            out: Out { udp, sender, tally, arrivals: Vec::new() },
+            entries: Slab::new(),
+            routes: Routes::default(),
+            timers: Timers::default(),
+            calls: HashMap::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Takes a session over from HTTP.
+    pub(super) fn add(&mut self, new: NewSession) {
+        let NewSession { session, ufrag, call, record } = new;
+        let (names, call_key) = (Names::new(ufrag, record.tag), call.key());
+        let (gone, revoked) = (!call.is_open(), record.is_revoked());
+        let key = self.entries.insert(Entry {
+            session,
+            names,
+            alarm: Alarm::default(),
+            record,
+            call,
+            ear: None,
+            local: None,
+            validated: false,
+            heard: false,
+            ending: None,
+        });
+        self.calls.entry(call_key).or_default().push(key);
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if !self.routes.add(key, &entry.names) {
+            // Two random names alike: the chance is one in 2^48 and less.
+            self.forget(key, SessionEnd::Failed);
+        } else if revoked {
+            self.close(key, SessionEnd::Revoked);
+        } else if gone {
+            self.close(key, SessionEnd::CallEnded);
+        } else {
+            self.tell(key, Instant::now(), None, |_| {});
+        }
+    }
+
+    /// Ends the session with this tag, if it is here.
+    pub(super) fn remove(&mut self, tag: u32, reason: SessionEnd) {
+        if let Some(key) = self.routes.by_tag(tag) {
+            self.close(key, reason);
+        }
+    }
+
+    /// Restarts ICE of the session with this tag. Without an answer it is not here, or the fresh ufrag is
+    /// in use.
+    pub(super) fn restart(
+        &mut self,
+        tag: u32,
+        remote: RemoteIce,
+        fresh: IceCredentials,
+        reply: oneshot::Sender<String>,
+    ) {
+        let Some(key) = self.routes.by_tag(tag) else { return };
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if !self.routes.rename(key, &mut entry.names, fresh.ufrag.clone()) {
+            return;
+        }
+        let (now, candidates) = (Instant::now(), self.setting.candidates.clone());
+        self.tell(key, now, None, |session| {
+            session.ice_restart(now, remote, fresh);
+            let _the_request_was_given_up = reply.send(session.fragment(&candidates));
+        });
+    }
+
+    /// The hot path: a packet to all who hear its call.
+    pub(super) fn deliver(&mut self, call: CallKey, packet: &OpusPacket) {
+        let Some(members) = self.calls.get(&call) else { return };
+        let (sessions, out, join) = (&mut self.entries, &mut self.out, &self.setting.metrics.join);
+        let (mut at, mut written) = (0, 0u64);
+        let mut broken = Vec::new(); // does not allocate while it is empty
+        while at < members.len() {
+            // Once around all sessions, not around each: it costs nothing until one panics.
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                while let Some(&key) = members.get(at) {
+                    at += 1;
+                    let Some(entry) = sessions.get_mut(key) else { continue };
+                    if out.sender.is_full() {
+                        out.flush();
+                    }
+                    let Some(to) = entry.session.write(packet, out.sender.buffer()) else { continue };
+                    out.sender.commit(to, entry.local);
+                    out.tally.packet();
+                    written += 1;
+                    if !entry.heard {
+                        entry.heard = true;
+                        join.first_audio.observe(entry.record.opened.elapsed().as_secs_f64());
+                    }
+                }
+            }));
+            if outcome.is_err() {
+                broken.extend(members.get(at - 1).copied());
+            }
+        }
+        if written > 0 {
+            out.arrivals.push(packet.arrived);
+        }
+        for key in broken {
+            self.panicked(key);
+        }
+    }
+
+    /// Whose a datagram is.
+    pub(super) fn find(&self, src: SocketAddr, bytes: &[u8]) -> Result<Key, Reject> {
+        self.routes.find(src, bytes)
+    }
+
+    /// A datagram for this session.
+    pub(super) fn input(&mut self, key: Key, src: SocketAddr, local: Option<IpAddr>, bytes: &[u8]) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            self.routes.claim_again(key, &mut entry.names);
+        }
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        self.tell(key, now, local, |session| session.handle_input(now, wall, src, bytes));
+    }
+
+    /// When the earliest timer is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Serves the timers that are due.
+    pub(super) fn due(&mut self) {
+        let now = Instant::now();
+        while let Some((at, key)) = self.timers.pop_due(now) {
+            let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.alarm.is(at)) else { continue };
+            entry.alarm.rang();
+            let wall = SystemTime::now();
+            self.tell(key, now, None, |session| {
+                // The deadline may have moved back since the alarm was set.
+                if session.poll_timeout().is_some_and(|due| due <= now) {
+                    session.handle_timeout(now, wall);
+                }
+            });
+        }
+        let entries = &mut self.entries;
+        self.timers.prune(entries.len(), |at, key| entries.get_mut(key).is_some_and(|e| e.alarm.is(at)));
+    }
+
+    /// Ends all sessions of a call.
+    pub(super) fn call_ended(&mut self, call: CallKey) {
+        // Taken out whole, so that nobody is searched for in it.
+        for key in self.calls.remove(&call).unwrap_or_default() {
+            self.close(key, SessionEnd::CallEnded);
+        }
+    }
+
+    /// Ends all there are.
+    pub(super) fn close_all(&mut self, reason: SessionEnd) {
+        self.calls.clear();
+        for key in self.entries.keys() {
+            self.close(key, reason);
+        }
+    }
+
+    /// Ends a session from our side, and tells its browser.
+    fn close(&mut self, key: Key, reason: SessionEnd) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        entry.ending = Some(reason);
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        self.tell(key, now, None, |session| session.close(now, wall));
+        self.forget(key, reason); // nothing, if it said `Closed`
+    }
+
+    /// Lets a session do something, then does what it wants done. `local` is the address at which it came.
+    ///
+    /// A panic ends this session and no other.
+    fn tell(&mut self, key: Key, now: Instant, local: Option<IpAddr>, f: impl FnOnce(&mut Session)) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        let (out, mut events) = (&mut self.out, std::mem::take(&mut self.events));
+        let local = local.or(entry.local);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            f(&mut entry.session);
+            while let Some(transmit) = entry.session.poll_transmit() {
+                out.send(transmit.to, local, &transmit.payload);
+            }
+            events.extend(std::iter::from_fn(|| entry.session.poll_event()));
+            out.tally.counts(entry.session.take_counts());
+            entry.session.poll_timeout()
+        }));
+        let mut closed = None;
+        for event in events.drain(..) {
+            match event {
+                Event::Closed(reason) => closed = Some(reason),
+                event => self.event(key, local, event),
+            }
+        }
+        self.events = events;
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        match (outcome, closed) {
+            (Err(_), _) => self.panicked(key),
+            (Ok(_), Some(reason)) => {
+                if entry.validated && entry.ear.is_none() {
+                    self.setting.metrics.handshake_failed(reason);
+                }
+                let reason = entry.ending.unwrap_or(end_of(reason));
+                self.forget(key, reason);
+            }
+            (Ok(Some(at)), None) => self.timers.arm(&mut entry.alarm, key, at.max(now + TICK)),
+            (Ok(None), None) => {}
+        }
+    }
+
+    fn event(&mut self, key: Key, local: Option<IpAddr>, event: Event) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        let metrics = &self.setting.metrics;
+        let since_post = || entry.record.opened.elapsed().as_secs_f64();
+        match event {
+            Event::Validated(addr) => {
+                if !entry.validated {
+                    metrics.join.ice.observe(since_post());
+                }
+                entry.validated = true;
+                // Media leaves from where the browser was heard.
+                entry.local = local;
+                if !self.routes.claim(key, &mut entry.names, addr) {
+                    metrics.address_taken();
+                }
+            }
+            Event::Forgotten(addr) => self.routes.release(key, &mut entry.names, addr),
+            Event::Connected { profile } => {
+                metrics.join.dtls.observe(since_post());
+                metrics.handshake_done();
+                metrics.active.inc();
+                entry.record.set_connected();
+                entry.ear = Some(entry.call.listen(self.setting.index));
+                let grant = &entry.record.grant;
+                tracing::debug!(session = %grant.session, call = %grant.call, profile = profile.as_str(), "listener connected");
+                self.setting.bus.events.publish(NodeEvent::SessionStarted {
+                    node: self.setting.node,
+                    tenant: grant.tenant,
+                    call: grant.call,
+                    session: grant.session,
+                    user: grant.user,
+                    mode: grant.mode,
+                });
+            }
+            Event::Report(report) => metrics.report(&report),
+            Event::Closed(_) => {}
+        }
+    }
+
+    fn panicked(&mut self, key: Key) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            self.setting.metrics.panics.inc();
+            tracing::error!(session = %entry.record.grant.session, "a session ended by a fault of ours");
+            self.forget(key, SessionEnd::Failed);
+        }
+    }
+
+    /// Takes a session out and says so.
+    fn forget(&mut self, key: Key, reason: SessionEnd) {
+        let Some(entry) = self.entries.remove(key) else { return };
+        let Entry { session, names, record, call, ear, .. } = entry;
+        self.routes.remove(&names);
+        if let Some(members) = self.calls.get_mut(&call.key()) {
+            members.retain(|member| *member != key);
+            if members.is_empty() {
+                self.calls.remove(&call.key());
+            }
+        }
+        self.setting.registry.close(&record);
+        self.setting.metrics.ended(reason);
+        if ear.is_some() {
+            self.setting.metrics.active.dec();
+        }
+        let grant = &record.grant;
+        tracing::debug!(session = %grant.session, call = %grant.call, ?reason, "listener gone");
+        self.setting.bus.events.publish(NodeEvent::SessionEnded {
+            tenant: grant.tenant,
+            call: grant.call,
+            session: grant.session,
+            user: grant.user,
+            reason,
+        });
+        // A session that has panicked may do so again.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(session)));
+    }
+}
+
+impl Out {
+    fn send(&mut self, to: SocketAddr, local: Option<IpAddr>, payload: &[u8]) {
+        if self.sender.is_full() {
+            self.flush();
+        }
+        let buffer = self.sender.buffer();
+        buffer.clear();
+        buffer.extend_from_slice(payload);
+        self.sender.commit(to, local);
+    }
+
+    /// Gives the counts to the metrics.
+    pub(super) fn flush_tally(&mut self) {
+        self.tally.flush(&self.udp);
+    }
+
+    /// Sends what is waiting. Every packet that was written whole has then left.
+    pub(super) fn flush(&mut self) {
+        let sent = self.sender.flush(&self.udp);
+        if sent != Default::default() {
+            self.tally.sent(sent);
+        }
+        if !self.arrivals.is_empty() {
+            let now = Instant::now();
+            for arrived in self.arrivals.drain(..) {
+                self.tally.forwarded(now.saturating_duration_since(arrived));
+            }
+        }
+    }
+}
+
+/// What a session's own end means to people.
+fn end_of(reason: CloseReason) -> SessionEnd {
+    match reason {
+        CloseReason::Local | CloseReason::Peer => SessionEnd::Left,
+        CloseReason::Lost => SessionEnd::Lost,
+        _ => SessionEnd::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests;

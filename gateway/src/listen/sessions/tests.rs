@@ -1,0 +1,195 @@
+use std::net::SocketAddr;
+
+use common::token::{ListenGrant, Mode};
+use common::{CallId, TenantId, UserId};
+use gateway_core::listener::{Limits, Offer, SessionConfig, Shared};
+use prometheus::Registry as Prometheus;
+
+use super::*;
+use crate::hub::{CallInfo, Hub};
+
+#[test]
+fn a_panic_ends_the_session_it_happens_in_and_no_other() {
+    let mut fixture = Fixture::new();
+    let call = fixture.call();
+    let (first, second) = (fixture.add(&call), fixture.add(&call));
+    let key = fixture.sessions.routes.by_tag(first.tag).unwrap();
+
+    fixture.sessions.tell(key, Instant::now(), None, |_| panic!("on purpose"));
+    assert_eq!(fixture.gone(), [(first.grant.session, SessionEnd::Failed)]);
+    assert!(fixture.registry.find(&first.secret).is_none());
+    assert_eq!(fixture.sessions.setting.metrics.panics.get(), 1);
+
+    let key = fixture.sessions.routes.by_tag(second.tag).unwrap();
+    let mut told = false;
+    fixture.sessions.tell(key, Instant::now(), None, |_| told = true);
+    assert!(told, "the other one goes on");
+    assert_eq!(fixture.gone(), []);
+}
+
+#[test]
+fn the_end_of_a_call_ends_its_sessions_only() {
+    let mut fixture = Fixture::new();
+    let (call, other) = (fixture.call(), fixture.call());
+    let sessions = [fixture.add(&call), fixture.add(&call)];
+    let stays = fixture.add(&other);
+
+    fixture.sessions.call_ended(call.key());
+    assert_eq!(fixture.gone(), sessions.map(|r| (r.grant.session, SessionEnd::CallEnded)));
+    fixture.sessions.call_ended(call.key());
+    assert_eq!(fixture.gone(), [], "once");
+    assert!(fixture.registry.find(&stays.secret).is_some());
+    assert_eq!((fixture.sessions.entries.len(), fixture.sessions.calls.len()), (1, 1));
+}
+
+#[test]
+fn who_comes_after_the_end_of_the_call_is_told_at_once() {
+    let mut fixture = Fixture::new();
+    let call = fixture.call();
+    fixture.hub.close(&call);
+    let late = fixture.add(&call);
+    assert_eq!(fixture.gone(), [(late.grant.session, SessionEnd::CallEnded)]);
+    assert_eq!((fixture.sessions.entries.len(), fixture.sessions.calls.len()), (0, 0));
+}
+
+#[test]
+fn a_revocation_that_overtakes_its_session_still_ends_it() {
+    let mut fixture = Fixture::new();
+    let call = fixture.call();
+    let new = fixture.make(&call);
+    let record = new.record.clone();
+    fixture.registry.revoke(record.grant.session, Instant::now()).unwrap();
+    fixture.sessions.remove(record.tag, SessionEnd::Revoked);
+    fixture.sessions.add(new);
+    assert_eq!(fixture.gone(), [(record.grant.session, SessionEnd::Revoked)]);
+}
+
+#[test]
+fn a_session_that_nobody_connects_to_is_freed_when_its_time_is_over() {
+    let mut fixture = Fixture::new();
+    let call = fixture.call();
+    let record = fixture.add(&call);
+    let due = fixture.sessions.next_due().unwrap();
+    fixture.sessions.due();
+    assert_eq!(fixture.gone(), [], "not yet");
+
+    let key = fixture.sessions.routes.by_tag(record.tag).unwrap();
+    let later = due + Duration::from_secs(60);
+    let wall = SystemTime::now();
+    fixture.sessions.tell(key, later, None, |session| session.handle_timeout(later, wall));
+    assert_eq!(fixture.gone(), [(record.grant.session, SessionEnd::Failed)]);
+    assert_eq!(fixture.sessions.entries.len(), 0);
+}
+
+#[test]
+fn a_packet_for_listeners_that_are_not_connected_goes_nowhere() {
+    let mut fixture = Fixture::new();
+    let call = fixture.call();
+    fixture.add(&call);
+    let packet = OpusPacket {
+        payload: bytes::Bytes::from_static(b"opus"),
+        timestamp: 0,
+        marker: true,
+        arrived: Instant::now(),
+    };
+    fixture.sessions.deliver(call.key(), &packet);
+    fixture.sessions.deliver(CallKey(9999), &packet);
+    fixture.sessions.out.flush();
+    fixture.sessions.out.flush_tally();
+    assert_eq!(fixture.sessions.setting.metrics.packets.get(), 0);
+    assert_eq!(fixture.sessions.setting.metrics.forward.get_sample_count(), 0);
+}
+
+struct Fixture {
+    sessions: Sessions,
+    hub: Hub,
+    registry: Arc<Registry>,
+    shared: Arc<Shared>,
+    bus: Bus,
+    events: common::bus::Subscription<NodeEvent>,
+    next_tag: u32,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let (bus, registry) = (Bus::in_process(), Registry::new(100));
+        let udp = Udp::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let setting = Setting {
+            index: 0,
+            node: NodeId::new(),
+            bus: bus.clone(),
+            registry: registry.clone(),
+            metrics: Metrics::register(&Prometheus::new()).unwrap(),
+            candidates: vec![udp.addr()],
+        };
+        let events = bus.events.subscribe();
+        let shared = Shared::new().unwrap();
+        let sessions = Sessions::new(setting, udp);
+        Self { sessions, hub: Hub::new(Vec::new()), registry, shared, bus, events, next_tag: 1 }
+    }
+
+    fn call(&self) -> Arc<LiveCall> {
+        let info = CallInfo {
+            tenant: TenantId::new(),
+            call: CallId::new(),
+            call_sid: format!("CA{}", "0".repeat(32)).parse().unwrap(),
+            stream: format!("MZ{}", "0".repeat(32)).parse().unwrap(),
+        };
+        self.hub.open(info).0
+    }
+
+    fn make(&mut self, call: &Arc<LiveCall>) -> NewSession {
+        let tag = self.next_tag;
+        self.next_tag += 1;
+        let offer = Offer::parse(include_str!("../../../tests/it/offer.sdp")).unwrap();
+        let ice = IceCredentials::generate();
+        // Fresh credentials differ; this also holds them apart should randomness be broken.
+        let ice = IceCredentials { ufrag: format!("{}{tag}", ice.ufrag), pwd: ice.pwd };
+        let grant = ListenGrant {
+            session: common::SessionId::new(),
+            tenant: call.info().tenant,
+            call: call.info().call,
+            user: UserId::new(),
+            mode: Mode::Listen,
+            exp: 0,
+        };
+        let remote = offer.remote_ice().clone();
+        let record = Record::new(format!("secret-{tag}"), tag, 0, grant, "token", Instant::now(), remote);
+        let place = self.registry.open(record).unwrap();
+        let record = place.record().clone();
+        place.keep();
+        let config = SessionConfig {
+            ice: ice.clone(),
+            tag,
+            ssrc: tag,
+            cname: "cname".to_owned(),
+            limits: Limits::default(),
+        };
+        let session = Session::new(Instant::now(), &offer, config, self.shared.clone());
+        NewSession { session, ufrag: ice.ufrag, call: call.clone(), record }
+    }
+
+    fn add(&mut self, call: &Arc<LiveCall>) -> Arc<Record> {
+        let new = self.make(call);
+        let record = new.record.clone();
+        self.sessions.add(new);
+        record
+    }
+
+    /// The sessions that have ended since the last time.
+    fn gone(&mut self) -> Vec<(common::SessionId, SessionEnd)> {
+        self.bus.events.publish(NodeEvent::Unknown); // the last one for now
+        let mut gone = Vec::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        loop {
+            let Some(common::bus::Received::Message(envelope)) = runtime.block_on(self.events.next()) else {
+                panic!("the bus lost something")
+            };
+            match envelope.body {
+                NodeEvent::SessionEnded { session, reason, .. } => gone.push((session, reason)),
+                NodeEvent::Unknown => return gone,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A media worker: one thread, one socket, and sessions that nobody else touches.
+//!
+//! It takes packets and requests from its inbox and datagrams from its socket, and sleeps when there are
+//! none. What to do with them is [`Sessions`]' affair.
+
+use std::time::{Duration, Instant};
+
+use common::bus::SessionEnd;
+
+use super::inbox::{Inbox, Request};
+use super::metrics::Metrics;
+use super::net::{Datagram, Receiver, Udp, Woken};
+use super::routes::Reject;
+use super::sessions::{Sessions, Setting};
+use crate::hub::CallKey;
+
+/// Packets and receive batches that are served before the others get their turn.
+const PACKETS_A_TURN: usize = 1024;
+const BATCHES_A_TURN: usize = 4;
+
+/// How often a busy worker's counts are given to the metrics.
+const TALLY: Duration = Duration::from_secs(1);
+
+/// The state of the thread.
+pub(super) struct Worker {
+    inbox: Inbox,
+    receiver: Receiver,
+    sessions: Sessions,
+    metrics: Metrics,
+    tally_at: Option<Instant>,
+    /// Reused: calls that ended.
+    ended: Vec<CallKey>,
+}
+
+impl Worker {
+    pub(super) fn new(setting: Setting, udp: Udp, inbox: Inbox) -> Self {
+        Self {
+            inbox,
+            receiver: Receiver::new(),
+            metrics: setting.metrics.clone(),
+            sessions: Sessions::new(setting, udp),
+            tally_at: None,
+            ended: Vec::new(),
+        }
+    }
+
+    /// Works until it is told to stop; then all sessions are ended and their browsers told.
+    pub(super) fn run(mut self) {
+        while !self.inbox.door.is_stopping() {
+            if self.turn() {
+                continue;
+            }
+            let wake_at = [self.sessions.next_due(), self.tally_at].into_iter().flatten().min();
+            let timeout = wake_at.map(|at| at.saturating_duration_since(Instant::now()));
+            if self.sessions.out.udp.wait(&self.inbox.door.waker, timeout) == Woken::Called {
+                self.inbox.door.answer();
+            }
+        }
+        requests(&self.inbox, &mut self.sessions);
+        self.sessions.close_all(SessionEnd::Shutdown);
+        self.sessions.out.flush();
+        self.sessions.out.flush_tally();
+    }
+
+    /// Does all that there is to do now. True: there may be more.
+    fn turn(&mut self) -> bool {
+        // Taken first: what was asked for before a call ended is then seen before its end is served.
+        self.inbox.door.take_ended(&mut self.ended);
+        requests(&self.inbox, &mut self.sessions);
+        let mut more = packets(&self.inbox, &mut self.sessions);
+        for call in self.ended.drain(..) {
+            self.sessions.call_ended(call);
+        }
+        more |= self.receive();
+        self.sessions.due();
+        self.sessions.out.flush();
+        self.tally();
+        more
+    }
+
+    fn receive(&mut self) -> bool {
+        for _ in 0..BATCHES_A_TURN {
+            let (count, more) = self.receiver.receive(&self.sessions.out.udp);
+            for index in 0..count {
+                match self.receiver.get(index) {
+                    Some(datagram) => {
+                        datagram_came(&self.inbox, &mut self.sessions, &self.metrics, &datagram)
+                    }
+                    None => self.metrics.oversize(),
+                }
+                // A handshake takes longer than a packet may wait.
+                packets(&self.inbox, &mut self.sessions);
+            }
+            self.sessions.out.tally.dirty |= count > 0;
+            if !more {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn tally(&mut self) {
+        let now = Instant::now();
+        match self.tally_at {
+            Some(at) if at <= now => {
+                self.sessions.out.flush_tally();
+                self.tally_at = None;
+            }
+            None if self.sessions.out.tally.dirty => self.tally_at = Some(now + TALLY),
+            _ => {}
+        }
+    }
+}
+
+/// Serves what HTTP has asked for. True: there was something.
+fn requests(inbox: &Inbox, sessions: &mut Sessions) -> bool {
+    let mut any = false;
+    while let Some(request) = inbox.request() {
+        any = true;
+        match request {
+            Request::Add(new) => sessions.add(*new),
+            Request::Remove { tag, reason } => sessions.remove(tag, reason),
+            Request::Restart { tag, remote, fresh, reply } => sessions.restart(tag, remote, fresh, reply),
+        }
+    }
+    any
+}
+
+/// Passes packets on, and sends them at once. True: there may be more.
+fn packets(inbox: &Inbox, sessions: &mut Sessions) -> bool {
+    let mut count = 0;
+    while count < PACKETS_A_TURN
+        && let Some((call, packet)) = inbox.packet()
+    {
+        sessions.deliver(call, &packet);
+        count += 1;
+    }
+    if count > 0 {
+        sessions.out.flush();
+    }
+    count == PACKETS_A_TURN
+}
+
+fn datagram_came(inbox: &Inbox, sessions: &mut Sessions, metrics: &Metrics, datagram: &Datagram<'_>) {
+    let Datagram { src, local, bytes } = *datagram;
+    let mut found = sessions.find(src, bytes);
+    // A browser can be faster than this turn: its session may still be in the inbox.
+    if found == Err(Reject::UnknownUfrag) && requests(inbox, sessions) {
+        found = sessions.find(src, bytes);
+    }
+    match found {
+        Ok(key) => sessions.input(key, src, local, bytes),
+        Err(reason) => metrics.rejected(bytes, reason),
+    }
+}

@@ -1,0 +1,7 @@
+//! WHEP and the media socket, as a browser, a careless client and a stranger see them.
+
+mod media;
+mod requests;
+mod server;
+mod sessions;
+mod stun;

@@ -1,0 +1,8 @@
+//! The gateway as a whole, from outside: real sockets, its public API, the bus and the metrics.
+
+#![expect(clippy::unwrap_used, reason = "what fails in a test may panic")]
+
+mod ingest;
+mod listen;
+mod server;
+mod twilio;

@@ -1,0 +1,186 @@
+//! The part of control's HTTP API that a listener needs: sign in, find a call, get a session for it.
+
+use std::time::{Duration, Instant};
+
+use reqwest::header::RETRY_AFTER;
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::ears::whep::Endpoint;
+
+/// The longest one exchange may take. Signing in hashes a password, which is slow on purpose.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a server that is busy, or limits us, is asked again for.
+const BUSY_AT_MOST: Duration = Duration::from_secs(60);
+
+/// How long to wait when it does not say.
+const BUSY_FOR: Duration = Duration::from_millis(500);
+
+/// How much of a refusal is kept to be shown.
+const REFUSAL_AT_MOST: usize = 512;
+
+/// Why control could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// No response, or not the JSON that was expected.
+    #[error("control: {0}")]
+    Http(#[from] reqwest::Error),
+    /// Control refused.
+    #[error("{path} answered {status}: {body}")]
+    Refused {
+        /// The path that was asked.
+        path: String,
+        /// The status.
+        status: StatusCode,
+        /// The beginning of the body.
+        body: String,
+    },
+    /// The address is not one that paths can be joined to, or the WHEP address that came back is none.
+    #[error("not an address: {0}")]
+    Address(#[from] url::ParseError),
+}
+
+/// A call, as far as listening goes.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct Call {
+    /// Its id (`call_…`).
+    pub id: String,
+    /// `incoming`, `in_progress`, …
+    pub status: String,
+    /// Whether audio flows.
+    pub media: Media,
+}
+
+/// Where a call's audio is.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct Media {
+    /// Whether a stream is up.
+    pub live: bool,
+}
+
+/// A session: the right to listen to one call.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Session {
+    /// Its id.
+    pub id: String,
+    /// Where and with what token to POST.
+    pub endpoint: Endpoint,
+}
+
+/// Control, signed in to. When it is busy (503) or limits us (429) it is asked again, for up to a minute.
+#[derive(Clone, Debug)]
+pub struct Console {
+    http: reqwest::Client,
+    base: Url,
+    token: String,
+}
+
+#[derive(Serialize)]
+struct Login<'a> {
+    email: &'a str,
+    password: &'a str,
+}
+
+#[derive(Deserialize)]
+struct LoggedIn {
+    access_token: String,
+}
+
+#[derive(Deserialize)]
+struct Calls {
+    calls: Vec<Call>,
+}
+
+#[derive(Deserialize)]
+struct MadeSession {
+    id: String,
+    whep_url: String,
+    token: String,
+}
+
+#[derive(Serialize)]
+struct NewSession<'a> {
+    mode: &'a str,
+}
+
+impl Console {
+    /// Signs in.
+    ///
+    /// # Errors
+    ///
+    /// A wrong password, or a control that does not answer.
+    pub async fn login(base: &Url, email: &str, password: &str) -> Result<Self, ApiError> {
+        let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+        let login = http.post(base.join("/api/auth/login")?).json(&Login { email, password });
+        let LoggedIn { access_token } = answer(login, "/api/auth/login").await?;
+        Ok(Self { http, base: base.clone(), token: access_token })
+    }
+
+    /// The calls that are going on.
+    ///
+    /// # Errors
+    ///
+    /// When control refuses or does not answer.
+    pub async fn active_calls(&self) -> Result<Vec<Call>, ApiError> {
+        let path = "/api/calls/active";
+        let request = self.http.get(self.base.join(path)?).bearer_auth(&self.token);
+        Ok(answer::<Calls>(request, path).await?.calls)
+    }
+
+    /// The calls whose audio flows now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Console::active_calls`].
+    pub async fn live_calls(&self) -> Result<Vec<Call>, ApiError> {
+        let mut calls = self.active_calls().await?;
+        calls.retain(|call| call.media.live);
+        Ok(calls)
+    }
+
+    /// The right to listen to a call, for the next minute.
+    ///
+    /// # Errors
+    ///
+    /// When control refuses or does not answer.
+    pub async fn listen(&self, call: &str) -> Result<Session, ApiError> {
+        let path = format!("/api/calls/{call}/sessions");
+        let request = self.http.post(self.base.join(&path)?).bearer_auth(&self.token);
+        let made: MadeSession = answer(request.json(&NewSession { mode: "listen" }), &path).await?;
+        let endpoint = Endpoint { whep_url: Url::parse(&made.whep_url)?, token: made.token };
+        Ok(Session { id: made.id, endpoint })
+    }
+}
+
+async fn answer<T: DeserializeOwned>(request: RequestBuilder, path: &str) -> Result<T, ApiError> {
+    let began = Instant::now();
+    let mut request = request;
+    loop {
+        // A request with a streamed body could not be sent again; ours never have one.
+        let again = request.try_clone();
+        let response = request.send().await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response.json().await?);
+        }
+        let busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let wait = retry_after(&response);
+        match again.filter(|_| busy && began.elapsed() + wait < BUSY_AT_MOST) {
+            Some(again) => request = again,
+            None => {
+                let body = response.text().await?.chars().take(REFUSAL_AT_MOST).collect();
+                return Err(ApiError::Refused { path: path.to_owned(), status, body });
+            }
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// What the server asks for (RFC 9110 section 10.2.3), in seconds; a date is not understood here.
+fn retry_after(response: &Response) -> Duration {
+    let seconds = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
+    seconds.map_or(BUSY_FOR, Duration::from_secs)
+}

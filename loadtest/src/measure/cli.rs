@@ -1,0 +1,62 @@
+//! The `loadtest` command.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::cost::Cost;
+use super::join::Join;
+use super::listen::Listen;
+
+/// Measure a Partyline server from the outside
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Print the report as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Show no progress
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Join(Join),
+    Cost(Cost),
+    Listen(Listen),
+}
+
+impl Arguments {
+    /// Does what was asked and prints the report.
+    ///
+    /// # Errors
+    ///
+    /// When the measurement could not be made.
+    pub async fn run(&self) -> Result<()> {
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
+        let style = ProgressStyle::with_template("{elapsed_precise} {bar:40} {pos}/{len} {msg}")?;
+        bar.set_style(style);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        match &self.command {
+            Command::Join(join) => self.print(&join.run(&bar).await?, &bar),
+            Command::Cost(cost) => self.print(&cost.run(&bar).await?, &bar),
+            Command::Listen(listen) => self.print(&listen.run(&bar).await?, &bar),
+        }
+    }
+
+    fn print(&self, report: &(impl Serialize + std::fmt::Display), bar: &ProgressBar) -> Result<()> {
+        bar.finish_and_clear();
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(report)?);
+        } else {
+            print!("{report}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,225 @@
+//! What a call costs the server: CPU time a second of call, unheard and heard.
+//!
+//! The server is a process of its own, started for this; calls and listeners are made by this process. The
+//! server's user and system time is read from `/proc/<pid>/stat` before and after each window, and divided
+//! by the seconds of call in it. Both tracks of a call carry speech at 50 frames a second each. What the kernel
+//! does for a packet outside the server's own system calls is in neither process's time.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use futures_util::{StreamExt, stream};
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use super::cpu::time_of;
+use super::metrics::{ENCODERS, Metrics};
+use super::rounded;
+use super::server::Server;
+use super::target::Grants;
+use crate::api::Console;
+use crate::ears::whep::Whep;
+use crate::ears::{Options, light};
+use crate::twilio::Crowd;
+use crate::voices;
+
+/// Between two calls. Spreads them over the 20 ms of a frame.
+const PLACED_EVERY: Duration = Duration::from_micros(9_700);
+
+/// Until a change has settled: encoders gone or there, buffers filled.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// How long control may take to name all calls as live.
+const LIVE_WITHIN: Duration = Duration::from_secs(20);
+
+/// Measure the server's CPU time a second of call, unheard and heard
+#[derive(Args, Clone, Debug)]
+pub struct Cost {
+    /// The server's binary; a release build, or the figures mean nothing
+    #[arg(long, default_value = "target/release/partyline")]
+    partyline: PathBuf,
+    /// Calls at the same time
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    calls: u32,
+    /// Length of each window
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// Calls that have one listener each in the second window; 0 leaves it out
+    #[arg(long, default_value_t = 0)]
+    heard: u32,
+}
+
+/// What came of it. Costs are milliseconds of CPU a second of call.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    calls: u32,
+    seconds: u64,
+    /// The server with nothing to do, milliseconds of CPU a second.
+    idle: f64,
+    /// A call nobody hears.
+    unheard: f64,
+    /// Encoders meanwhile. Must be 0.
+    encoders_unheard: Option<f64>,
+    heard: Option<Heard>,
+    method: &'static str,
+}
+
+/// The second window.
+#[derive(Clone, Debug, Serialize)]
+struct Heard {
+    /// Calls with one listener each.
+    calls: usize,
+    /// A call with one listener, the unheard ones' share taken off.
+    cost: f64,
+    /// Encoders meanwhile. Must be as many as the calls.
+    encoders: Option<f64>,
+    packets: u64,
+    lost: u64,
+}
+
+const METHOD: &str = "user + system time of the server process (/proc/PID/stat) over the window, divided by calls \
+                      and seconds; calls and listeners run in another process";
+
+impl Cost {
+    /// Starts the server, places the calls, and measures.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not start, or not all calls and listeners come about: a figure for fewer would
+    /// mislead.
+    pub async fn run(&self, bar: &ProgressBar) -> Result<Report> {
+        let idle_seconds = self.seconds.min(5);
+        let windows = if self.heard > 0 { 2 } else { 1 };
+        bar.set_length(idle_seconds + windows * self.seconds);
+        bar.set_message("server starts");
+        let server = Server::start(&self.partyline).await?;
+        let http = reqwest::Client::new();
+        tokio::time::sleep(SETTLE).await;
+        bar.set_message("idle");
+        let idle = self.window(&server, idle_seconds, bar).await?;
+
+        bar.set_message("calls");
+        let (crowd, console, live) = self.place(&server).await?;
+        tokio::time::sleep(SETTLE).await;
+        bar.set_message("nobody listens");
+        let unheard = self.window(&server, self.seconds, bar).await? / f64::from(self.calls);
+        let encoders_unheard = Metrics::read(&http, &server.admin_url()?).await?.sum(ENCODERS);
+
+        let heard = if self.heard > 0 {
+            let grants = Grants::of(console, live);
+            Some(self.heard(&server, &http, &grants, unheard, bar).await?)
+        } else {
+            None
+        };
+        crowd.hang_up();
+        Ok(Report {
+            calls: self.calls,
+            seconds: self.seconds,
+            idle: rounded(idle),
+            unheard: rounded(unheard),
+            encoders_unheard,
+            heard,
+            method: METHOD,
+        })
+    }
+
+    async fn heard(
+        &self,
+        server: &Server,
+        http: &reqwest::Client,
+        grants: &Grants,
+        unheard: f64,
+        bar: &ProgressBar,
+    ) -> Result<Heard> {
+        let wanted = self.heard.min(self.calls) as usize;
+        bar.set_message("listeners");
+        let mut endpoints = Vec::with_capacity(wanted);
+        for n in 0..wanted {
+            endpoints.push(grants.grant(n).await?);
+        }
+        let options = Options { decode: false, ..Options::default() };
+        let listeners =
+            light::join_many(stream::iter(endpoints).boxed(), 8, &Whep::new()?, &options, || {}).await;
+        if let Some(failure) = listeners.failures.first() {
+            bail!("{} of {wanted} listeners failed, the first: {failure}", listeners.failures.len());
+        }
+        tokio::time::sleep(SETTLE).await;
+        bar.set_message("one listener each");
+        let all = self.window(server, self.seconds, bar).await?;
+        let encoders = Metrics::read(http, &server.admin_url()?).await?.sum(ENCODERS);
+        let (counts, _) = listeners.leave().await;
+        let others = f64::from(self.calls) - wanted as f64;
+        Ok(Heard {
+            calls: wanted,
+            cost: rounded((all - others * unheard) / wanted as f64),
+            encoders,
+            packets: counts.iter().map(|one| one.packets).sum(),
+            lost: counts.iter().map(|one| one.lost).sum(),
+        })
+    }
+
+    /// Milliseconds of CPU a second over a window.
+    async fn window(&self, server: &Server, seconds: u64, bar: &ProgressBar) -> Result<f64> {
+        let (cpu, began) = (time_of(server.pid())?, Instant::now());
+        for _ in 0..seconds {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            bar.inc(1);
+        }
+        let (cpu, lasted) = (time_of(server.pid())?.saturating_sub(cpu), began.elapsed());
+        Ok(cpu.as_secs_f64() * 1e3 / lasted.as_secs_f64())
+    }
+
+    /// Places the calls and waits until control names them all as live.
+    async fn place(&self, server: &Server) -> Result<(Crowd, Console, Vec<String>)> {
+        let spec = server.call()?;
+        let conversations = voices::all();
+        let crowd = Crowd::place(self.calls as usize, PLACED_EVERY, |n| {
+            let (caller, agent) = match n.checked_rem(conversations.len()).and_then(|n| conversations.get(n))
+            {
+                Some(conversation) => conversation.audio(),
+                None => (crate::audio::Audio::silence(), crate::audio::Audio::silence()),
+            };
+            let mut spec = spec.clone().saying(caller, agent);
+            spec.loop_audio = true;
+            spec.seed = n as u64;
+            spec
+        })
+        .await;
+        let live = crowd.wait_live().await;
+        if live < self.calls as usize {
+            bail!("{live} of {} calls have a stream; the server says:\n{}", self.calls, server.log());
+        }
+        let (email, password) = server.login();
+        let console = Console::login(&server.calls_url()?, email, password).await.context("signing in")?;
+        let began = Instant::now();
+        loop {
+            let calls: Vec<_> = console.live_calls().await?.into_iter().map(|call| call.id).collect();
+            // The list may be cut short; only those to be heard must be in it.
+            if calls.len() >= self.calls.min(self.heard.max(1)) as usize {
+                return Ok((crowd, console, calls));
+            }
+            if began.elapsed() > LIVE_WITHIN {
+                bail!("control names {} live calls, {} are up", calls.len(), self.calls);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let known = |encoders: Option<f64>| encoders.map_or("not known".to_owned(), |n| n.to_string());
+        writeln!(f, "{} calls for {} s, ms of CPU a call-second", self.calls, self.seconds)?;
+        let encoders = known(self.encoders_unheard);
+        writeln!(f, "  nobody listens        {:.3}   (encoders running: {encoders})", self.unheard)?;
+        if let Some(heard) = &self.heard {
+            let encoders = known(heard.encoders);
+            writeln!(f, "  one listener          {:.3}   (encoders running: {encoders})", heard.cost)?;
+            writeln!(f, "    {} of the calls, {} packets, {} lost", heard.calls, heard.packets, heard.lost)?;
+        }
+        writeln!(f, "  server with no calls  {:.3} ms of CPU a second", self.idle)?;
+        writeln!(f, "  {}", self.method)
+    }
+}

@@ -1,0 +1,174 @@
+//! A `partyline up` of its own for a measurement: fresh data, free ports, ended afterwards.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use common::AccountSid;
+use tempfile::TempDir;
+use url::Url;
+
+use crate::twilio::{Account, CallSpec};
+
+/// How long a server may take to be ready. A debug build on a busy machine takes a few seconds.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often another set of ports is tried when one was taken in between.
+const STARTS: usize = 3;
+
+/// How much of its log is shown when it does not start.
+const LOG_SHOWN: usize = 2_000;
+
+const EMAIL: &str = "load@partyline.example";
+const PASSWORD: &str = "measured-and-found-light";
+const NUMBER: &str = "+15550100300";
+const DIAL: &str = "+15550100400";
+const ACCOUNT_SID: &str = "AC0000000000000000000000000000010a";
+const AUTH_TOKEN: &str = "load-auth-token";
+
+/// A running server. Dropping it kills it and removes its data.
+#[derive(Debug)]
+pub(super) struct Server {
+    child: Child,
+    addresses: Addresses,
+    // Removed after the child is gone: fields are dropped after `drop`.
+    _data: TempDir,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Addresses {
+    http: SocketAddr,
+    gateway_http: SocketAddr,
+    gateway_udp: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Server {
+    /// Starts the binary and waits until it is ready.
+    pub(super) async fn start(partyline: &Path) -> Result<Self> {
+        let mut last = None;
+        for _ in 0..STARTS {
+            let mut server = Self::spawn(partyline)?;
+            match server.ready().await {
+                Ok(()) => return Ok(server),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| anyhow::anyhow!("{} was not started", partyline.display())))
+    }
+
+    fn spawn(partyline: &Path) -> Result<Self> {
+        let data = tempfile::tempdir()?;
+        let addresses = Addresses::free()?;
+        let log = File::create(data.path().join("log"))?;
+        let mut command = Command::new(partyline);
+        command.arg("up").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PARTYLINE_"))
+        {
+            command.env_remove(name);
+        }
+        let addresses_of = [
+            ("HTTP_ADDR", addresses.http),
+            ("GATEWAY_HTTP_ADDR", addresses.gateway_http),
+            ("GATEWAY_UDP_ADDR", addresses.gateway_udp),
+            ("ADMIN_ADDR", addresses.admin),
+        ];
+        for (name, address) in addresses_of {
+            command.env(format!("PARTYLINE_{name}"), address.to_string());
+        }
+        let child = command
+            .env("PARTYLINE_DATA_DIR", data.path().join("data"))
+            .env("PARTYLINE_LOG", "warn")
+            .env("PARTYLINE_BOOTSTRAP_TENANT", "Load")
+            .env("PARTYLINE_BOOTSTRAP_EMAIL", EMAIL)
+            .env("PARTYLINE_BOOTSTRAP_PASSWORD", PASSWORD)
+            .env("PARTYLINE_BOOTSTRAP_TWILIO_ACCOUNT_SID", ACCOUNT_SID)
+            .env("PARTYLINE_BOOTSTRAP_TWILIO_AUTH_TOKEN", AUTH_TOKEN)
+            .env("PARTYLINE_BOOTSTRAP_TWILIO_NUMBER", NUMBER)
+            .env("PARTYLINE_BOOTSTRAP_TWILIO_DIAL", DIAL)
+            .spawn()
+            .with_context(|| format!("cannot start {}", partyline.display()))?;
+        Ok(Self { child, addresses, _data: data })
+    }
+
+    async fn ready(&mut self) -> Result<()> {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
+        let url = self.admin_url()?.join("/readyz")?;
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the server ended with {status}:\n{}", self.log());
+            }
+            if http.get(url.clone()).send().await.is_ok_and(|response| response.status().is_success()) {
+                return Ok(());
+            }
+            if started.elapsed() > READY_WITHIN {
+                bail!("the server is not ready after {READY_WITHIN:?}:\n{}", self.log());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The end of what it has logged.
+    pub(super) fn log(&self) -> String {
+        let log = std::fs::read_to_string(self._data.path().join("log")).unwrap_or_default();
+        let skip = log.chars().count().saturating_sub(LOG_SHOWN);
+        log.chars().skip(skip).collect()
+    }
+
+    /// The process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Control's address.
+    pub(super) fn calls_url(&self) -> Result<Url> {
+        Ok(Url::parse(&format!("http://{}", self.addresses.http))?)
+    }
+
+    /// Where its metrics are.
+    pub(super) fn admin_url(&self) -> Result<Url> {
+        Ok(Url::parse(&format!("http://{}", self.addresses.admin))?)
+    }
+
+    /// Who may sign in, and with what.
+    pub(super) const fn login(&self) -> (&'static str, &'static str) {
+        (EMAIL, PASSWORD)
+    }
+
+    /// A call to the server's number.
+    pub(super) fn call(&self) -> Result<CallSpec> {
+        let account = Account { sid: ACCOUNT_SID.parse::<AccountSid>()?, auth_token: AUTH_TOKEN.to_owned() };
+        let base = self.calls_url()?;
+        let voice = base.join("/api/twilio/voice")?;
+        let status = base.join("/api/twilio/status")?;
+        Ok(CallSpec::new(account, voice).between("+12025550142", NUMBER).reporting_to(status))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its data goes with it, so there is nothing to end in order.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Addresses {
+    /// Ports that were free a moment ago, all different.
+    fn free() -> Result<Self> {
+        let local = || TcpListener::bind(("127.0.0.1", 0));
+        let (http, gateway_http, admin) = (local()?, local()?, local()?);
+        let gateway_udp = UdpSocket::bind(("127.0.0.1", 0))?;
+        Ok(Self {
+            http: http.local_addr()?,
+            gateway_http: gateway_http.local_addr()?,
+            gateway_udp: gateway_udp.local_addr()?,
+            admin: admin.local_addr()?,
+        })
+    }
+}

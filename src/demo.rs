@@ -1,0 +1,91 @@
+//! `partyline up --demo`: a tenant, somebody to sign in as, and calls to hear.
+//!
+//! The calls are simulated, but nothing else is: each is a signed webhook, its TwiML, and a signed
+//! WebSocket, exactly as they come from Twilio.
+
+use common::AccountSid;
+
+use crate::settings::{Raw, Settings, SettingsError};
+use crate::up::Addrs;
+
+/// Whom to sign in as.
+pub const EMAIL: &str = "demo@partyline.example";
+/// With what. Known to everybody: that is why a demo binds to loopback only.
+pub const PASSWORD: &str = "hear-the-call";
+
+const TENANT: &str = "Demo Telecom";
+const ACCOUNT_SID: &str = "AC00000000000000000000000000000de0";
+const AUTH_TOKEN: &str = "demo-auth-token";
+const NUMBER: &str = "+15550100100";
+const DIAL: &str = "+15550100200";
+
+/// The settings of a demo: what is set, with the demo's tenant and a data directory of its own.
+///
+/// The password is no secret, so every address must be loopback.
+pub fn settings(mut raw: Raw) -> Result<Settings, SettingsError> {
+    raw.data_dir.get_or_insert_with(|| "./data/demo".to_owned());
+    let settings = Settings::from_raw(raw)?;
+    for (key, addr) in [("http_addr", settings.http_addr), ("gateway_http_addr", settings.gateway_http_addr)]
+    {
+        if !addr.ip().is_loopback() {
+            let why = format!("{addr} is no loopback address; everybody knows the demo's password");
+            return Err(SettingsError::Bad { key, why });
+        }
+    }
+    let account_sid: AccountSid = ACCOUNT_SID.parse().expect("a constant of the right form");
+    let twilio = control::BootstrapTwilio {
+        account_sid,
+        auth_token: AUTH_TOKEN.to_owned(),
+        number: NUMBER.to_owned(),
+        dial: Some(DIAL.to_owned()),
+    };
+    let bootstrap = control::Bootstrap {
+        tenant: TENANT.to_owned(),
+        email: EMAIL.to_owned(),
+        password: PASSWORD.to_owned(),
+        twilio: Some(twilio),
+    };
+    Ok(Settings { bootstrap: Some(bootstrap), ..settings })
+}
+
+/// Tells a newcomer where to go and how to sign in.
+pub fn welcome(addrs: &Addrs) {
+    println!();
+    println!("  Partyline demo is up: two calls are on the line, a new one comes about every 20 seconds.");
+    println!();
+    println!("    Console   {}", addrs.public_url);
+    println!("    E-mail    {EMAIL}");
+    println!("    Password  {PASSWORD}");
+    println!();
+    println!("    Metrics   http://{}/metrics", addrs.admin);
+    println!();
+    println!("  Sign in, choose a call, press Listen. Ctrl-C ends it all.");
+    println!();
+}
+
+/// Places calls for as long as the process lives.
+pub async fn calls(addrs: Addrs) {
+    let config = loadtest::demo::Config {
+        voice_url: format!("{}/api/twilio/voice", addrs.public_url),
+        status_url: Some(format!("{}/api/twilio/status", addrs.public_url)),
+        account: loadtest::twilio::Account {
+            sid: ACCOUNT_SID.parse().expect("a constant of the right form"),
+            auth_token: AUTH_TOKEN.to_owned(),
+        },
+        numbers: vec![NUMBER.to_owned()],
+        seed: 1,
+    };
+    loadtest::demo::run(config, std::future::pending()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demo_never_listens_where_strangers_could_sign_in() {
+        let open = Raw { http_addr: Some("0.0.0.0:8080".to_owned()), ..Raw::default() };
+        assert!(settings(open).unwrap_err().to_string().contains("PARTYLINE_HTTP_ADDR"));
+        assert!(settings(Raw::default()).is_ok());
+    }
+}

@@ -1,0 +1,5 @@
+//! Both planes in one process: what the binary starts, and what the end-to-end tests start too.
+
+pub mod demo;
+pub mod settings;
+pub mod up;

@@ -1,0 +1,115 @@
+//! The `partyline` command: reads the arguments and starts the planes.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use partyline::demo;
+use partyline::settings::{Raw, Settings, SettingsError};
+use partyline::up::Up;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Hear, and join, a phone call while it is going on.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs both planes in this process, with SQLite: for a laptop, a demo, a small office
+    ///
+    /// Every setting can also stand in the environment (PARTYLINE_HTTP_ADDR for --http-addr) or in a TOML
+    /// file (http_addr = "…").
+    Up(Box<UpArguments>),
+    /// Plays Twilio: places a call with two voices on a running Partyline
+    Call(Box<loadtest::cli::CallArgs>),
+}
+
+#[derive(clap::Args, Debug)]
+struct UpArguments {
+    /// Sign-in, number and simulated calls of its own, so that there is something to hear at once
+    #[arg(long)]
+    demo: bool,
+    /// A TOML file with settings
+    #[arg(long, env = "PARTYLINE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Say whether the settings are good, and end
+    #[arg(long)]
+    check_config: bool,
+    #[command(flatten)]
+    settings: Raw,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Err(error) = common::telemetry::start(std::env::var("PARTYLINE_LOG").ok().as_deref()) {
+        eprintln!("partyline: PARTYLINE_LOG: {error}");
+        return ExitCode::from(USAGE);
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("partyline: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(async {
+        match arguments.command {
+            Command::Up(arguments) => up(*arguments).await,
+            Command::Call(arguments) => loadtest::cli::call(*arguments).await,
+        }
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("partyline: {error:#}");
+            match error.is::<SettingsError>() {
+                true => ExitCode::from(USAGE),
+                false => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// EX_USAGE of sysexits.h: what was asked makes no sense, and trying again will not help.
+const USAGE: u8 = 64;
+
+async fn up(arguments: UpArguments) -> anyhow::Result<()> {
+    let raw = Raw::layered(arguments.settings, std::env::vars(), arguments.config.as_deref())?;
+    let settings = if arguments.demo { demo::settings(raw)? } else { Settings::from_raw(raw)? };
+    if arguments.check_config {
+        println!("the settings are good");
+        return Ok(());
+    }
+    let up = Up::new(settings).await?;
+    if arguments.demo {
+        demo::welcome(&up.addrs);
+        tokio::spawn(demo::calls(up.addrs.clone()));
+    } else {
+        println!("Partyline is up.");
+        println!("  Console   {}", up.addrs.public_url);
+        println!("  Metrics   http://{}/metrics", up.addrs.admin);
+    }
+    up.run(stop_signal()).await;
+    Ok(())
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+    tracing::info!("stopping");
+}

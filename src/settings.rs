@@ -1,0 +1,413 @@
+//! What an operator can set: flags, then environment, then a TOML file, then the defaults.
+//!
+//! The three sources have the same keys: `http_addr` in the file is `PARTYLINE_HTTP_ADDR` in the
+//! environment and `--http-addr` as a flag. An unknown key, an empty secret or a value that does not parse
+//! ends the start with one line that names the key.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use common::AccountSid;
+use serde::Deserialize;
+
+/// In front of every name in the environment.
+const PREFIX: &str = "PARTYLINE_";
+
+/// Names in the environment that are read elsewhere than here.
+const OTHER_NAMES: [&str; 2] = ["config", "log"];
+
+macro_rules! keys {
+    ($($(#[doc = $doc:literal])* $key:ident $(($secret:ident))?,)*) => {
+        /// Every key, as text and not yet checked.
+        #[derive(Args, Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+        #[serde(deny_unknown_fields)]
+        pub struct Raw {
+            $($(#[doc = $doc])*
+            #[arg(long, value_name = "VALUE")]
+            pub $key: Option<String>,)*
+        }
+
+        impl Raw {
+            /// What is set here, and what `other` sets for the rest.
+            fn or(self, other: Self) -> Self {
+                Self { $($key: self.$key.or(other.$key),)* }
+            }
+
+            fn slot(&mut self, key: &str) -> Option<(&mut Option<String>, bool)> {
+                match key {
+                    $(stringify!($key) => {
+                        let marks: &[&str] = &[$(stringify!($secret))?];
+                        Some((&mut self.$key, !marks.is_empty()))
+                    })*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+keys! {
+    /// Control: API, console, Twilio's webhooks [default: 127.0.0.1:8080]
+    http_addr,
+    /// What Twilio and browsers call control; signatures are checked against it [default: http://<http-addr>]
+    public_url,
+    /// Gateway: Twilio's sockets and WHEP [default: 127.0.0.1:8081]
+    gateway_http_addr,
+    /// What browsers call the gateway; Twilio gets the same as wss [default: http://<gateway-http-addr>]
+    gateway_public_url,
+    /// Gateway: media over UDP [default: 127.0.0.1:8082]
+    gateway_udp_addr,
+    /// Addresses that ICE announces instead, separated by commas: needed behind a port forward
+    gateway_public_ips,
+    /// Metrics and health; never public [default: 127.0.0.1:8083]
+    admin_addr,
+    /// Where records are kept [default: sqlite://<data-dir>/partyline.db]
+    database_url,
+    /// Redis, for planes in processes apart; `up` has them in one and needs none
+    redis_url,
+    /// Keys and the SQLite database [default: ./data]
+    data_dir,
+    /// Further origins whose pages may use the API and WHEP, separated by commas
+    allowed_origins,
+    /// Name of the first tenant, made once
+    bootstrap_tenant,
+    /// E-mail address of its admin
+    bootstrap_email,
+    /// The admin's password
+    bootstrap_password(secret),
+    /// The tenant's Twilio account
+    bootstrap_twilio_account_sid,
+    /// The account's auth token
+    bootstrap_twilio_auth_token(secret),
+    /// The tenant's number, E.164: a call to it is theirs
+    bootstrap_twilio_number,
+    /// Whom a call to that number is put through to, E.164
+    bootstrap_twilio_dial,
+    /// Base of Twilio's REST API, so that a stand-in can be used
+    twilio_api_url,
+}
+
+/// A setting that cannot be used. Its text is one line for the operator.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A key that does not exist.
+    #[error("{source_name}: unknown setting {name}")]
+    Unknown {
+        /// Where it stands.
+        source_name: String,
+        /// The key as written there.
+        name: String,
+    },
+    /// A value that does not parse, or that misses its companion.
+    #[error("{}: {why}", env_name(.key))]
+    Bad {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A secret's file, or the configuration file, cannot be read.
+    #[error("{path}: {why}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system or the parser says.
+        why: String,
+    },
+    /// A secret that is set but empty.
+    #[error("{name} is set but empty")]
+    EmptySecret {
+        /// The name of the variable or key.
+        name: String,
+    },
+}
+
+impl Raw {
+    /// These flags over this environment over this file.
+    pub fn layered(
+        flags: Self,
+        environment: impl IntoIterator<Item = (String, String)>,
+        file: Option<&Path>,
+    ) -> Result<Self, SettingsError> {
+        let file = file.map(Self::from_file).transpose()?.unwrap_or_default();
+        let mut all = flags.or(Self::from_environment(environment)?).or(file);
+        for key in ["bootstrap_password", "bootstrap_twilio_auth_token"] {
+            if let Some((Some(value), true)) = all.slot(key)
+                && value.is_empty()
+            {
+                return Err(SettingsError::EmptySecret { name: env_name(key) });
+            }
+        }
+        Ok(all)
+    }
+
+    fn from_file(path: &Path) -> Result<Self, SettingsError> {
+        let shown = path.display().to_string();
+        let file_error = |why: String| SettingsError::File { path: shown.clone(), why };
+        let text = std::fs::read_to_string(path).map_err(|error| file_error(error.to_string()))?;
+        let table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| file_error(error.to_string()))?;
+        let mut raw = Self::default();
+        for (key, value) in table {
+            let Some((slot, _)) = raw.slot(&key) else {
+                return Err(SettingsError::Unknown { source_name: shown.clone(), name: key });
+            };
+            let toml::Value::String(text) = value else {
+                return Err(file_error(format!("{key} must be a string in quotes")));
+            };
+            *slot = Some(text);
+        }
+        Ok(raw)
+    }
+
+    fn from_environment(
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let mut raw = Self::default();
+        // Sorted, so that of two mistakes the same one is named at each start.
+        let variables: BTreeMap<String, String> = variables.into_iter().collect();
+        for (name, value) in variables {
+            let Some(key) = name.strip_prefix(PREFIX).map(str::to_lowercase) else { continue };
+            if OTHER_NAMES.contains(&key.as_str()) {
+                continue;
+            }
+            if let Some((slot, _)) = raw.slot(&key) {
+                *slot = Some(value);
+                continue;
+            }
+            let secret =
+                key.strip_suffix("_file").and_then(|key| raw.slot(key)).filter(|(_, secret)| *secret);
+            let Some((slot, _)) = secret else {
+                return Err(SettingsError::Unknown { source_name: "environment".to_owned(), name });
+            };
+            let text = std::fs::read_to_string(&value).map_err(|error| SettingsError::File {
+                path: value.clone(),
+                why: format!("{name}: {error}"),
+            })?;
+            let text = text.trim_end_matches(['\r', '\n']);
+            if text.is_empty() {
+                return Err(SettingsError::EmptySecret { name });
+            }
+            slot.get_or_insert_with(|| text.to_owned());
+        }
+        Ok(raw)
+    }
+}
+
+/// The settings of `partyline up`, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Control's address.
+    pub http_addr: SocketAddr,
+    /// Control's URL, if it is not its address.
+    pub public_url: Option<String>,
+    /// The gateway's HTTP address.
+    pub gateway_http_addr: SocketAddr,
+    /// The gateway's URL, if it is not its address.
+    pub gateway_public_url: Option<String>,
+    /// The gateway's media address.
+    pub gateway_udp_addr: SocketAddr,
+    /// What ICE announces instead.
+    pub gateway_public_ips: Vec<IpAddr>,
+    /// Metrics and health.
+    pub admin_addr: SocketAddr,
+    /// Where records are kept.
+    pub database_url: String,
+    /// Keys and SQLite.
+    pub data_dir: PathBuf,
+    /// Further origins.
+    pub allowed_origins: Vec<String>,
+    /// The first tenant.
+    pub bootstrap: Option<control::Bootstrap>,
+}
+
+impl Settings {
+    /// Checks every value.
+    pub fn from_raw(raw: Raw) -> Result<Self, SettingsError> {
+        let data_dir = PathBuf::from(raw.data_dir.clone().unwrap_or_else(|| "./data".to_owned()));
+        let database_url = match &raw.database_url {
+            None => format!("sqlite://{}", data_dir.join("partyline.db").display()),
+            Some(url) if url.starts_with("sqlite:") => url.clone(),
+            Some(_) => return Err(bad("database_url", "must begin with sqlite://")),
+        };
+        if raw.redis_url.is_some() {
+            return Err(bad("redis_url", "`partyline up` has both planes in one process and uses no Redis"));
+        }
+        Ok(Self {
+            http_addr: parse("http_addr", raw.http_addr.as_deref().unwrap_or("127.0.0.1:8080"))?,
+            public_url: url("public_url", raw.public_url.as_deref())?,
+            gateway_http_addr: parse(
+                "gateway_http_addr",
+                raw.gateway_http_addr.as_deref().unwrap_or("127.0.0.1:8081"),
+            )?,
+            gateway_public_url: url("gateway_public_url", raw.gateway_public_url.as_deref())?,
+            gateway_udp_addr: parse(
+                "gateway_udp_addr",
+                raw.gateway_udp_addr.as_deref().unwrap_or("127.0.0.1:8082"),
+            )?,
+            gateway_public_ips: list(raw.gateway_public_ips.as_deref())
+                .map(|ip| parse("gateway_public_ips", ip))
+                .collect::<Result<_, _>>()?,
+            admin_addr: parse("admin_addr", raw.admin_addr.as_deref().unwrap_or("127.0.0.1:8083"))?,
+            database_url,
+            data_dir,
+            allowed_origins: list(raw.allowed_origins.as_deref())
+                .map(|origin| url("allowed_origins", Some(origin)).map(Option::unwrap_or_default))
+                .collect::<Result<_, _>>()?,
+            bootstrap: bootstrap(&raw)?,
+        })
+    }
+}
+
+fn bootstrap(raw: &Raw) -> Result<Option<control::Bootstrap>, SettingsError> {
+    let twilio = match (
+        &raw.bootstrap_twilio_account_sid,
+        &raw.bootstrap_twilio_auth_token,
+        &raw.bootstrap_twilio_number,
+    ) {
+        (None, None, None) => None,
+        (Some(sid), Some(token), Some(number)) => Some(control::BootstrapTwilio {
+            account_sid: parse::<AccountSid>("bootstrap_twilio_account_sid", sid)?,
+            auth_token: token.clone(),
+            number: e164("bootstrap_twilio_number", number)?,
+            dial: raw
+                .bootstrap_twilio_dial
+                .as_deref()
+                .map(|to| e164("bootstrap_twilio_dial", to))
+                .transpose()?,
+        }),
+        _ => {
+            let why = "account sid, auth token and number belong together: set all three or none";
+            return Err(bad("bootstrap_twilio_account_sid", why));
+        }
+    };
+    match (&raw.bootstrap_tenant, &raw.bootstrap_email, &raw.bootstrap_password) {
+        (None, None, None) if twilio.is_none() => Ok(None),
+        (None, None, None) => Err(bad("bootstrap_tenant", "a Twilio account needs a tenant to belong to")),
+        (Some(tenant), Some(email), Some(password)) => Ok(Some(control::Bootstrap {
+            tenant: tenant.clone(),
+            email: email.clone(),
+            password: password.clone(),
+            twilio,
+        })),
+        _ => {
+            Err(bad("bootstrap_tenant", "tenant, email and password belong together: set all three or none"))
+        }
+    }
+}
+
+/// `+` and 8 to 15 digits (E.164).
+fn e164(key: &'static str, text: &str) -> Result<String, SettingsError> {
+    let digits = text.strip_prefix('+').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    match digits.is_some_and(|digits| (8..=15).contains(&digits.len()) && !digits.starts_with('0')) {
+        true => Ok(text.to_owned()),
+        false => Err(bad(key, "must be a number like +15550100123")),
+    }
+}
+
+/// An http or https URL without path, query or trailing slash.
+fn url(key: &'static str, text: Option<&str>) -> Result<Option<String>, SettingsError> {
+    let Some(text) = text else { return Ok(None) };
+    let parsed = url::Url::parse(text).map_err(|error| bad(key, &format!("{text}: {error}")))?;
+    let plain = matches!(parsed.scheme(), "http" | "https")
+        && parsed.host_str().is_some()
+        && parsed.path() == "/"
+        && parsed.query().is_none()
+        && parsed.fragment().is_none();
+    match plain {
+        true => Ok(Some(text.trim_end_matches('/').to_owned())),
+        false => Err(bad(key, "must be http(s)://host[:port] and nothing behind it")),
+    }
+}
+
+fn list(text: Option<&str>) -> impl Iterator<Item = &str> {
+    text.unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
+    key: &'static str,
+    text: &str,
+) -> Result<T, SettingsError> {
+    text.trim().parse().map_err(|error: T::Err| bad(key, &format!("{text}: {error}")))
+}
+
+fn bad(key: &'static str, why: &str) -> SettingsError {
+    SettingsError::Bad { key, why: why.to_owned() }
+}
+
+fn env_name(key: &str) -> String {
+    format!("{PREFIX}{}", key.to_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_environment_over_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "http_addr = '127.0.0.1:1'\nadmin_addr = '127.0.0.1:2'\ndata_dir = '/x'")
+            .unwrap();
+        let flags = Raw { http_addr: Some("127.0.0.1:5".to_owned()), ..Raw::default() };
+        let environment = [("PARTYLINE_HTTP_ADDR", "127.0.0.1:3"), ("PARTYLINE_ADMIN_ADDR", "127.0.0.1:4")];
+        let raw = Raw::layered(flags, owned(&environment), Some(file.path())).unwrap();
+        let got = (raw.http_addr.as_deref(), raw.admin_addr.as_deref(), raw.data_dir.as_deref());
+        assert_eq!(got, (Some("127.0.0.1:5"), Some("127.0.0.1:4"), Some("/x")));
+    }
+
+    #[test]
+    fn a_secret_may_stand_in_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "hush\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        let raw = environment(&[("PARTYLINE_BOOTSTRAP_PASSWORD_FILE", path)]).unwrap();
+        assert_eq!(raw.bootstrap_password.as_deref(), Some("hush"));
+    }
+
+    #[test]
+    fn each_mistake_is_named_in_one_line() {
+        for (variables, says) in [
+            (&[("PARTYLINE_HTP_ADDR", "127.0.0.1:1")][..], "unknown setting PARTYLINE_HTP_ADDR"),
+            (&[("PARTYLINE_HTTP_ADDR_FILE", "/x")], "unknown setting PARTYLINE_HTTP_ADDR_FILE"),
+            (
+                &[("PARTYLINE_HTTP_ADDR", "localhost")],
+                "PARTYLINE_HTTP_ADDR: localhost: invalid socket address",
+            ),
+            (
+                &[("PARTYLINE_PUBLIC_URL", "https://a.example/x?y")],
+                "PARTYLINE_PUBLIC_URL: must be http(s)://host",
+            ),
+            (&[("PARTYLINE_PUBLIC_URL", "ftp://a.example")], "PARTYLINE_PUBLIC_URL: must be http(s)://host"),
+            (&[("PARTYLINE_BOOTSTRAP_PASSWORD", "")], "PARTYLINE_BOOTSTRAP_PASSWORD is set but empty"),
+            (&[("PARTYLINE_BOOTSTRAP_PASSWORD_FILE", "/none")], "/none: PARTYLINE_BOOTSTRAP_PASSWORD_FILE"),
+            (
+                &[("PARTYLINE_BOOTSTRAP_TENANT", "a")],
+                "PARTYLINE_BOOTSTRAP_TENANT: tenant, email and password",
+            ),
+            (&[("PARTYLINE_BOOTSTRAP_TWILIO_NUMBER", "+15550100")], "set all three or none"),
+            (&[("PARTYLINE_DATABASE_URL", "mysql://x")], "PARTYLINE_DATABASE_URL: must begin with"),
+            (&[("PARTYLINE_GATEWAY_PUBLIC_IPS", "192.0.2.1,x")], "PARTYLINE_GATEWAY_PUBLIC_IPS: x"),
+        ] {
+            let error = environment(variables).and_then(Settings::from_raw).unwrap_err().to_string();
+            assert!(error.contains(says) && !error.contains('\n'), "{variables:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn nothing_set_is_a_whole_installation() {
+        let settings = Settings::from_raw(environment(&[("HOME", "/x")]).unwrap()).unwrap();
+        assert_eq!(settings.database_url, "sqlite://./data/partyline.db");
+        assert!(settings.bootstrap.is_none());
+    }
+
+    fn environment(variables: &[(&str, &str)]) -> Result<Raw, SettingsError> {
+        Raw::layered(Raw::default(), owned(variables), None)
+    }
+
+    fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+        variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    }
+}

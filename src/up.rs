@@ -1,0 +1,145 @@
+//! `partyline up`: control, gateway and admin in one process, with SQLite and an in-process bus.
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use common::admin::{self, Readiness};
+use common::bus::Bus;
+use common::serve::{Limits, serve};
+use control::Control;
+use gateway::Gateway;
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+
+use crate::settings::Settings;
+
+/// Both planes, bound to their addresses and ready to be run.
+#[derive(Debug)]
+pub struct Up {
+    /// What is reached where.
+    pub addrs: Addrs,
+    control: Control,
+    gateway: Gateway,
+    admin: TcpListener,
+    registry: Registry,
+}
+
+/// Where a running installation is reached. With port 0 in the settings these are the ports chosen.
+#[derive(Clone, Debug)]
+pub struct Addrs {
+    /// Control's URL: the console, the API, the webhooks.
+    pub public_url: String,
+    /// The gateway's URL.
+    pub gateway_public_url: String,
+    /// Metrics and health.
+    pub admin: SocketAddr,
+    /// Media, one address a worker.
+    pub udp: Vec<SocketAddr>,
+}
+
+impl Up {
+    /// Opens the database, binds all addresses and makes both planes ready.
+    pub async fn new(settings: Settings) -> anyhow::Result<Self> {
+        let http = bind("PARTYLINE_HTTP_ADDR", settings.http_addr).await?;
+        let gateway_http = bind("PARTYLINE_GATEWAY_HTTP_ADDR", settings.gateway_http_addr).await?;
+        let admin = bind("PARTYLINE_ADMIN_ADDR", settings.admin_addr).await?;
+        let public_url = url_or_addr(settings.public_url, &http)?;
+        let gateway_public_url = url_or_addr(settings.gateway_public_url, &gateway_http)?;
+        let mut allowed_origins = settings.allowed_origins;
+        allowed_origins.push(public_url.clone());
+
+        std::fs::create_dir_all(&settings.data_dir)
+            .with_context(|| format!("cannot make the data directory {}", settings.data_dir.display()))?;
+        let signer = control::signing_key(&settings.data_dir)?;
+        let bus = Bus::in_process();
+        let registry = Registry::new();
+
+        // The gateway first: when control answers Twilio, the stream's address must already listen.
+        let gateway = gateway::Config {
+            public_url: gateway_public_url.clone(),
+            udp_addr: settings.gateway_udp_addr,
+            public_ips: settings.gateway_public_ips,
+            allowed_origins: allowed_origins.clone(),
+            http: Limits::default(),
+            ingest: gateway::ingest::Config::default(),
+            listen: gateway::listen::Config::default(),
+        };
+        let gateway = Gateway::new(&gateway, gateway_http, bus.clone(), signer.verifier(), &registry)?;
+        let control = control::Config {
+            public_url: public_url.clone(),
+            gateway_public_url: gateway_public_url.clone(),
+            data_dir: settings.data_dir,
+            database_url: settings.database_url,
+            bootstrap: settings.bootstrap,
+            allowed_origins,
+            ..control::Config::default()
+        };
+        let control = Control::new(control, http, bus, signer, &registry).await?;
+
+        let addrs =
+            Addrs { public_url, gateway_public_url, admin: admin.local_addr()?, udp: gateway.udp_addrs() };
+        Ok(Self { addrs, control, gateway, admin, registry })
+    }
+
+    /// Serves until `stop` resolves, then ends in order: listeners are told, calls' records are closed.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let (stopping, stopped) = watch::channel(false);
+        let wait = |mut stopped: watch::Receiver<bool>| async move {
+            let _sender_gone = stopped.wait_for(|stop| *stop).await;
+        };
+        let readiness = Readiness::default();
+        readiness.set(true);
+        let admin = admin::router(self.registry, readiness.clone());
+        let all = async {
+            let media_over = watch::Sender::new(false);
+            let after_media = media_over.subscribe();
+            tokio::join!(
+                serve(self.admin, admin, Limits::default(), wait(after_media.clone())),
+                // Control goes last, so that it hears from the gateway how each call ended.
+                self.control.run(wait(after_media)),
+                async {
+                    on_a_thread_of_its_own(self.gateway, wait(stopped)).await;
+                    media_over.send_replace(true);
+                },
+            );
+        };
+        let stop = async {
+            stop.await;
+            readiness.set(false);
+            stopping.send_replace(true);
+        };
+        tokio::join!(all, stop);
+    }
+}
+
+/// Runs the gateway's HTTP and Twilio's sockets on one thread.
+///
+/// Audio then never queues behind a request to the API, and a frame costs no wake-up of a second thread:
+/// with 100 frames a second and call that is most of what an unheard call costs.
+async fn on_a_thread_of_its_own(gateway: Gateway, stop: impl Future<Output = ()> + Send + 'static) {
+    let (over, ended) = oneshot::channel();
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let ended = runtime.map(|runtime| runtime.block_on(gateway.run(stop)));
+        let _nobody_waits = over.send(ended);
+    };
+    let thread = std::thread::Builder::new().name("gateway".to_owned()).spawn(run);
+    match (thread, ended.await) {
+        (Ok(_), Ok(Ok(()))) => {}
+        (Ok(_), Ok(Err(error))) | (Err(error), _) => tracing::error!(%error, "the gateway could not run"),
+        (Ok(_), Err(_)) => tracing::error!("the gateway panicked"),
+    }
+}
+
+async fn bind(key: &str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr} ({key})"))
+}
+
+fn url_or_addr(url: Option<String>, listener: &TcpListener) -> anyhow::Result<String> {
+    Ok(match url {
+        Some(url) => url,
+        None => format!("http://{}", listener.local_addr()?),
+    })
+}

@@ -1,0 +1,125 @@
+//! A running installation of the test's own, and what tests do with it.
+
+use std::time::Duration;
+
+use common::AccountSid;
+use loadtest::api::{Call, Console};
+use loadtest::audio::Audio;
+use loadtest::ears::whep::Whep;
+use loadtest::tone::Tone;
+use loadtest::twilio::{Account, CallSpec};
+use partyline::settings::{Raw, Settings};
+use partyline::up::{Addrs, Up};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use url::Url;
+
+const EMAIL: &str = "ada@acme.example";
+const PASSWORD: &str = "correct horse battery";
+const ACCOUNT_SID: &str = "AC11111111111111111111111111111111";
+const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const NUMBER: &str = "+15550100100";
+
+/// How long a state may take to come about before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Both planes on free ports with a fresh database.
+pub(crate) struct Installation {
+    pub(crate) addrs: Addrs,
+    pub(crate) console: Console,
+    pub(crate) whep: Whep,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+    _data_dir: TempDir,
+}
+
+impl Installation {
+    pub(crate) async fn start() -> Self {
+        let data_dir = tempfile::tempdir().unwrap();
+        let any = || Some("127.0.0.1:0".to_owned());
+        let raw = Raw {
+            http_addr: any(),
+            gateway_http_addr: any(),
+            gateway_udp_addr: any(),
+            admin_addr: any(),
+            data_dir: Some(data_dir.path().to_str().unwrap().to_owned()),
+            bootstrap_tenant: Some("Acme".to_owned()),
+            bootstrap_email: Some(EMAIL.to_owned()),
+            bootstrap_password: Some(PASSWORD.to_owned()),
+            bootstrap_twilio_account_sid: Some(ACCOUNT_SID.to_owned()),
+            bootstrap_twilio_auth_token: Some(AUTH_TOKEN.to_owned()),
+            bootstrap_twilio_number: Some(NUMBER.to_owned()),
+            bootstrap_twilio_dial: Some("+15550100200".to_owned()),
+            ..Raw::default()
+        };
+        let up = Up::new(Settings::from_raw(raw).unwrap()).await.unwrap();
+        let addrs = up.addrs.clone();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(up.run(async {
+            let _dropped_is_stop_too = stopped.await;
+        }));
+        let base = Url::parse(&addrs.public_url).unwrap();
+        let console = Console::login(&base, EMAIL, PASSWORD).await.unwrap();
+        Self { addrs, console, whep: Whep::new().unwrap(), stop, running, _data_dir: data_dir }
+    }
+
+    /// A call of this tenant's, not yet placed.
+    pub(crate) fn call_spec(&self, caller: Audio, agent: Audio) -> CallSpec {
+        let account =
+            Account { sid: ACCOUNT_SID.parse::<AccountSid>().unwrap(), auth_token: AUTH_TOKEN.to_owned() };
+        let base = &self.addrs.public_url;
+        let spec = CallSpec::new(account, format!("{base}/api/twilio/voice"))
+            .reporting_to(format!("{base}/api/twilio/status"))
+            .between("+15550199001", NUMBER)
+            .saying(caller, agent);
+        CallSpec { loop_audio: true, ..spec }
+    }
+
+    /// The one call whose audio flows, once there is one.
+    pub(crate) async fn live_call(&self) -> Call {
+        eventually("a live call", async || {
+            let mut calls = self.console.live_calls().await.unwrap();
+            (calls.len() == 1).then(|| calls.remove(0))
+        })
+        .await
+    }
+
+    /// The value of one series, name and labels as printed.
+    pub(crate) async fn metric(&self, series: &str) -> f64 {
+        let text = reqwest::get(format!("http://{}/metrics", self.addrs.admin)).await.unwrap();
+        let text = text.text().await.unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no series {series}")).parse().unwrap()
+    }
+
+    /// Waits until a series has this value.
+    pub(crate) async fn metric_becomes(&self, series: &str, wanted: f64) {
+        eventually(series, async || (self.metric(series).await == wanted).then_some(())).await;
+    }
+
+    /// Ends in order.
+    pub(crate) async fn stop(self) {
+        let _already_over = self.stop.send(());
+        self.running.await.unwrap();
+    }
+}
+
+/// A loud, steady tone.
+pub(crate) fn tone(hertz: u16) -> Audio {
+    Audio::tone(Tone(hertz), 8000)
+}
+
+/// Asks until there is an answer.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        let mut pause = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            pause.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("no {what} within {PATIENCE:?}"))
+}

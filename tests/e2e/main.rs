@@ -1,0 +1,6 @@
+//! Both planes, the Twilio simulator and WebRTC listeners: what is said into a phone is heard.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic")]
+
+mod hearing;
+mod installation;
