@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -59,6 +60,8 @@ keys! {
     gateway_public_url,
     /// Gateway: media over UDP [default: 127.0.0.1:8082]
     gateway_udp_addr,
+    /// Gateway: media threads, each with the next UDP port [default: one a core]
+    gateway_threads,
     /// Addresses that ICE announces instead, separated by commas: needed behind a port forward
     gateway_public_ips,
     /// Metrics and health; never public [default: 127.0.0.1:8083]
@@ -210,6 +213,8 @@ pub struct Settings {
     pub gateway_public_url: Option<String>,
     /// The gateway's media address.
     pub gateway_udp_addr: SocketAddr,
+    /// The gateway's media threads.
+    pub gateway_threads: NonZeroUsize,
     /// What ICE announces instead.
     pub gateway_public_ips: Vec<IpAddr>,
     /// Metrics and health.
@@ -248,6 +253,7 @@ impl Settings {
                 "gateway_udp_addr",
                 raw.gateway_udp_addr.as_deref().unwrap_or("127.0.0.1:8082"),
             )?,
+            gateway_threads: threads(raw.gateway_threads.as_deref())?,
             gateway_public_ips: list(raw.gateway_public_ips.as_deref())
                 .map(|ip| parse("gateway_public_ips", ip))
                 .collect::<Result<_, _>>()?,
@@ -296,6 +302,20 @@ fn bootstrap(raw: &Raw) -> Result<Option<control::Bootstrap>, SettingsError> {
         _ => {
             Err(bad("bootstrap_tenant", "tenant, email and password belong together: set all three or none"))
         }
+    }
+}
+
+/// At most 64: each has a UDP port of its own.
+fn threads(text: Option<&str>) -> Result<NonZeroUsize, SettingsError> {
+    const MOST: usize = 64;
+    let Some(text) = text else {
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        return Ok(cores.min(NonZeroUsize::MIN.saturating_add(MOST - 1)));
+    };
+    let threads: NonZeroUsize = parse("gateway_threads", text)?;
+    match threads.get() <= MOST {
+        true => Ok(threads),
+        false => Err(bad("gateway_threads", "must be from 1 to 64")),
     }
 }
 

@@ -11,7 +11,7 @@ use control::Control;
 use gateway::Gateway;
 use prometheus::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use crate::settings::Settings;
 
@@ -59,6 +59,7 @@ impl Up {
         // The gateway first: when control answers Twilio, the stream's address must already listen.
         let gateway = gateway::Config {
             public_url: gateway_public_url.clone(),
+            threads: settings.gateway_threads,
             udp_addr: settings.gateway_udp_addr,
             public_ips: settings.gateway_public_ips,
             allowed_origins: allowed_origins.clone(),
@@ -100,7 +101,7 @@ impl Up {
                 // Control goes last, so that it hears from the gateway how each call ended.
                 self.control.run(wait(after_media)),
                 async {
-                    on_a_thread_of_its_own(self.gateway, wait(stopped)).await;
+                    self.gateway.run(wait(stopped)).await;
                     media_over.send_replace(true);
                 },
             );
@@ -111,25 +112,6 @@ impl Up {
             stopping.send_replace(true);
         };
         tokio::join!(all, stop);
-    }
-}
-
-/// Runs the gateway's HTTP and Twilio's sockets on one thread.
-///
-/// Audio then never queues behind a request to the API, and a frame costs no wake-up of a second thread:
-/// with 100 frames a second and call that is most of what an unheard call costs.
-async fn on_a_thread_of_its_own(gateway: Gateway, stop: impl Future<Output = ()> + Send + 'static) {
-    let (over, ended) = oneshot::channel();
-    let run = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let ended = runtime.map(|runtime| runtime.block_on(gateway.run(stop)));
-        let _nobody_waits = over.send(ended);
-    };
-    let thread = std::thread::Builder::new().name("gateway".to_owned()).spawn(run);
-    match (thread, ended.await) {
-        (Ok(_), Ok(Ok(()))) => {}
-        (Ok(_), Ok(Err(error))) | (Err(error), _) => tracing::error!(%error, "the gateway could not run"),
-        (Ok(_), Err(_)) => tracing::error!("the gateway panicked"),
     }
 }
 

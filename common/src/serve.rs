@@ -18,7 +18,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt as _;
 
@@ -51,6 +52,19 @@ impl Default for Limits {
 ///
 /// Handlers find the peer's address as `ConnectInfo<SocketAddr>`.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: impl Future<Output = ()>) {
+    serve_on(&[Handle::current()], listener, app, limits, stop).await;
+}
+
+/// The same, with the connections shared out among these runtimes, of which there is at least one. A
+/// connection stays on its runtime to its end, and so does the WebSocket that it may become.
+pub async fn serve_on(
+    runtimes: &[Handle],
+    listener: TcpListener,
+    app: Router,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) {
+    let mut runtimes = runtimes.iter().cycle();
     let places = Arc::new(Semaphore::new(limits.connections));
     let (stopping, _) = watch::channel(false);
     let mut http = http1::Builder::new();
@@ -71,6 +85,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
                 continue;
             }
         };
+        let (Some(runtime), Ok(stream)) = (runtimes.next(), stream.into_std()) else { continue };
         let _ = stream.set_nodelay(true);
         let app = app.clone();
         let service = service_fn(move |request: Request<Incoming>| {
@@ -81,9 +96,11 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
                 app.oneshot(request).await.map_err(|never: Infallible| never)
             }
         });
-        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
-        let mut stopping = stopping.subscribe();
-        tokio::spawn(async move {
+        let (http, mut stopping) = (http.clone(), stopping.subscribe());
+        runtime.spawn(async move {
+            // The socket joins the runtime that it is served by.
+            let Ok(stream) = TcpStream::from_std(stream) else { return };
+            let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
             let mut connection = std::pin::pin!(connection);
             let ended = tokio::select! {
                 ended = &mut connection => ended,
@@ -108,7 +125,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> std::io::Result<(tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
     let (stream, peer) = listener.accept().await?;
     Ok((stream, peer, place))

@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use common::{CallId, CallSid, StreamSid, TenantId};
 use gateway_core::frame::OpusPacket;
 
+use crate::threads::Threads;
+
 /// A call inside this process. Small, so that a worker can index by it; never used again for another.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CallKey(pub u32);
@@ -44,6 +46,8 @@ pub struct CallInfo {
 pub struct LiveCall {
     key: CallKey,
     info: CallInfo,
+    /// The worker on the media thread that has its stream, if one has it.
+    home: Option<usize>,
     /// How many hear it, by worker: a worker nobody listens at gets no packet.
     ears: Box<[AtomicU32]>,
     closed: AtomicBool,
@@ -70,6 +74,16 @@ impl LiveCall {
     /// How many hear it now. An atomic read or two: cheap enough to ask at each frame.
     pub fn listeners(&self) -> u32 {
         self.ears.iter().map(|ears| ears.load(Ordering::Relaxed)).sum()
+    }
+
+    /// The worker to which its packets are nearest: they change no thread on the way.
+    pub fn home(&self) -> Option<usize> {
+        self.home
+    }
+
+    /// How many hear it at this worker now.
+    pub fn listeners_at(&self, worker: usize) -> u32 {
+        self.ears[worker].load(Ordering::Relaxed)
     }
 
     /// Begins to hear it at this worker, until the ear is dropped.
@@ -122,13 +136,14 @@ impl Hub {
         Self { calls: Mutex::default(), next_key: AtomicU32::new(1), outlets: outlets.into() }
     }
 
-    /// Adds a call, and says which older stream of the same call it replaces, if any: the newest wins,
+    /// Adds a call, at home on the media thread that says so, if one does; and says which older stream of the same call it replaces, if any: the newest wins,
     /// and the holder of the old one must close it.
     pub fn open(&self, info: CallInfo) -> (Arc<LiveCall>, Option<Arc<LiveCall>>) {
         let call = info.call;
         let live = Arc::new(LiveCall {
             key: CallKey(self.next_key.fetch_add(1, Ordering::Relaxed)),
             info,
+            home: Threads::current().filter(|home| *home < self.outlets.len()),
             ears: self.outlets.iter().map(|_| AtomicU32::new(0)).collect(),
             closed: AtomicBool::new(false),
             outlets: self.outlets.clone(),

@@ -6,20 +6,23 @@
 pub mod hub;
 pub mod ingest;
 pub mod listen;
+mod threads;
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::NodeId;
 use common::bus::{Bus, NodeCommand, NodeEvent, Subscription};
-use common::serve::{Limits, serve};
+use common::serve::{Limits, serve_on};
 use common::token::Verifier;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 
 use crate::hub::Hub;
+use crate::threads::Threads;
 
 /// How often a gateway says that it lives, and what it holds.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -29,7 +32,10 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 pub struct Config {
     /// What browsers call this gateway, without a trailing slash; Twilio gets the same host as `wss`.
     pub public_url: String,
-    /// Where media arrives. Port 0 lets a test ask for any.
+    /// Media threads. Each has its share of Twilio's sockets, and a UDP socket for its listeners. One a core
+    /// is what a machine can use.
+    pub threads: NonZeroUsize,
+    /// Where media arrives: the first thread's port. The next ones have the ports after it. Port 0 lets a test ask for any.
     pub udp_addr: SocketAddr,
     /// What ICE announces instead of the address bound: needed behind a port forward and with a wildcard.
     pub public_ips: Vec<IpAddr>,
@@ -68,6 +74,7 @@ pub enum StartError {
 pub struct Gateway {
     node: NodeId,
     hub: Arc<Hub>,
+    threads: Threads,
     workers: listen::Workers,
     ingest: ingest::Ingest,
     app: axum::Router,
@@ -89,11 +96,13 @@ impl Gateway {
     ) -> Result<Self, StartError> {
         let node = NodeId::new();
         let commands = bus.commands.subscribe();
-        let workers = listen::Workers::start(config, node, bus.clone(), registry)?;
+        let threads =
+            Threads::start(config.threads).map_err(|error| StartError::System(error.to_string()))?;
+        let workers = listen::Workers::start(config, threads.handles(), node, bus.clone(), registry)?;
         let hub = Arc::new(Hub::new(workers.outlets()));
         let ingest = ingest::Ingest::new(config, node, hub.clone(), bus.clone(), verifier.clone(), registry)?;
         let app = ingest.router().merge(listen::router(config, hub.clone(), workers.clone(), verifier)?);
-        Ok(Self { node, hub, workers, ingest, app, listener, limits: config.http, bus, commands })
+        Ok(Self { node, hub, threads, workers, ingest, app, listener, limits: config.http, bus, commands })
     }
 
     /// The UDP addresses in use, one for each worker.
@@ -124,9 +133,10 @@ impl Gateway {
         tokio::select! {
             () = heartbeat => {}
             () = self.workers.obey(self.commands) => {}
-            () = serve(self.listener, self.app, self.limits, stop) => {}
+            () = serve_on(self.threads.handles(), self.listener, self.app, self.limits, stop) => {}
         }
         self.ingest.closed().await;
         self.workers.stop().await;
+        self.threads.stop().await;
     }
 }

@@ -48,10 +48,11 @@ export function bestMatch(piece: Samples, whole: Samples, from: number, to: numb
   const norm = rms(piece) * piece.length;
   let best = { score: -1, at: from };
   const last = Math.min(to, whole.length - piece.length);
+  from = Math.max(0, from);
   // The energy of the window runs along, so that each place costs one dot product.
   let energy = 0;
   for (let k = 0; k < piece.length; k++) energy += (whole[from + k] ?? 0) ** 2;
-  for (let at = Math.max(0, from); at <= last; at++) {
+  for (let at = from; at <= last; at++) {
     let dot = 0;
     for (let k = 0; k < piece.length; k++) dot += piece[k]! * whole[at + k]!;
     const score = dot / (Math.sqrt(energy * piece.length) * (norm / piece.length) + 1e-9);
@@ -59,4 +60,29 @@ export function bestMatch(piece: Samples, whole: Samples, from: number, to: numb
     energy += (whole[at + piece.length] ?? 0) ** 2 - (whole[at] ?? 0) ** 2;
   }
   return best;
+}
+
+/**
+ * The same, along the player's own clock: a jitter buffer stretches and shortens what it plays by some milliseconds
+ * to follow the network, and one fixed place would then fit only a part of `piece`. Each tenth of a second at 8 kHz
+ * may lie up to 20 ms from where the one before it ended; the score is their mean, weighed by how loud they are.
+ */
+export function followedMatch(piece: Samples, whole: Samples, from: number, to: number): { score: number; at: number } {
+  const part = 800;
+  const slack = 160;
+  const { at } = bestMatch(piece, whole, from, to);
+  let drift = 0;
+  let [score, weight] = [0, 0];
+  for (let start = 0; start + part <= piece.length; start += part) {
+    const samples = piece.subarray(start, start + part);
+    const loudness = rms(samples);
+    // Silence fits anywhere and says nothing of the clock.
+    if (loudness < 0.005) continue;
+    const expected = at + start + drift;
+    const match = bestMatch(samples, whole, expected - slack, expected + slack);
+    drift += match.at - expected;
+    score += match.score * loudness ** 2;
+    weight += loudness ** 2;
+  }
+  return { score: weight > 0 ? score / weight : -1, at: at + drift };
 }

@@ -163,6 +163,7 @@ mod tests {
     ) -> Arc<Shared> {
         let config = crate::Config {
             public_url: String::new(),
+            threads: std::num::NonZeroUsize::MIN,
             udp_addr: "127.0.0.1:0".parse().unwrap(),
             public_ips: Vec::new(),
             allowed_origins: Vec::new(),

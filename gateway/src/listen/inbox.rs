@@ -9,9 +9,8 @@ use common::bus::SessionEnd;
 use gateway_core::frame::OpusPacket;
 use gateway_core::listener::{IceCredentials, RemoteIce, Session};
 use prometheus::IntCounter;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
-use super::net::Waker;
 use super::registry::Record;
 use crate::hub::{CallKey, LiveCall, Outlet};
 
@@ -67,20 +66,17 @@ pub(super) struct Inbox {
 }
 
 /// What must not be lost, so it stands in no queue: the bell, the calls that ended, the order to stop.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Door {
-    pub(super) waker: Waker,
-    /// The bell has been rung and not been answered: ringing again would be a wasted system call.
-    rung: AtomicBool,
+    bell: Notify,
     /// Bounded by the calls: each ends once.
     ended: Mutex<Vec<CallKey>>,
     stop: AtomicBool,
 }
 
 /// The two sides of a new inbox. `dropped` counts packets that found the queue full.
-pub(super) fn inbox(waker: Waker, dropped: IntCounter) -> (Mailbox, Inbox) {
-    let door =
-        Arc::new(Door { waker, rung: false.into(), ended: Mutex::default(), stop: AtomicBool::new(false) });
+pub(super) fn inbox(dropped: IntCounter) -> (Mailbox, Inbox) {
+    let door = Arc::new(Door::default());
     let (requests, for_requests) = sync_channel(REQUESTS);
     let (packets, for_packets) = sync_channel(PACKETS);
     let inbox = Inbox { requests: for_requests, packets: for_packets, door: door.clone() };
@@ -129,17 +125,14 @@ impl Inbox {
 }
 
 impl Door {
+    /// On the worker's own thread this is a few instructions; from another it wakes the thread, if it sleeps.
     fn ring(&self) {
-        // What was queued before is seen by whoever answers this bell: AcqRel pairs with `answer`.
-        if !self.rung.swap(true, Ordering::AcqRel) {
-            self.waker.wake();
-        }
+        self.bell.notify_one();
     }
 
-    /// Answers the bell. All that was said before it was rung is to be found now.
-    pub(super) fn answer(&self) {
-        self.waker.clear();
-        self.rung.swap(false, Ordering::AcqRel);
+    /// Waits until the bell is rung, or was since the last time.
+    pub(super) async fn rung(&self) {
+        self.bell.notified().await;
     }
 
     /// The calls that ended since the last time, in `calls`.
@@ -155,12 +148,12 @@ impl Door {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use bytes::Bytes;
+    use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::listen::net::{Udp, Woken};
 
     #[test]
     fn a_full_queue_drops_the_packet_counts_it_and_does_not_wait() {
@@ -203,18 +196,18 @@ mod tests {
     }
 
     #[test]
-    fn the_bell_rings_once_until_it_is_answered() {
+    fn the_bell_is_heard_by_who_comes_later_and_once() {
         let (mailbox, inbox, _) = fixture();
-        let udp = Udp::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let rung = || udp.wait(&inbox.door.waker, Some(Duration::ZERO)) == Woken::Called;
+        let rung = || inbox.door.rung().now_or_never().is_some();
         assert!(!rung());
         mailbox.packet(CallKey(1), &packet());
         mailbox.packet(CallKey(1), &packet());
         assert!(rung());
-        inbox.door.answer();
         assert!(!rung());
         mailbox.call_ended(CallKey(1));
-        assert!(rung(), "after the answer it rings again");
+        assert!(rung());
+        mailbox.stop();
+        assert!(rung());
     }
 
     #[test]
@@ -229,7 +222,7 @@ mod tests {
 
     fn fixture() -> (Mailbox, Inbox, IntCounter) {
         let dropped = IntCounter::new("dropped", "for the test").unwrap();
-        let (mailbox, inbox) = inbox(Waker::new().unwrap(), dropped.clone());
+        let (mailbox, inbox) = inbox(dropped.clone());
         (mailbox, inbox, dropped)
     }
 

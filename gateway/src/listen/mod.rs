@@ -17,28 +17,30 @@ mod whep;
 mod worker;
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::rand;
 use axum::http::HeaderValue;
 use common::bus::{Bus, NodeCommand, Received, SessionEnd, Subscription};
 use common::{NodeId, SessionId};
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use gateway_core::listener::{Limits, Shared};
 use prometheus::Registry as Prometheus;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use self::inbox::{Mailbox, Request, inbox};
 use self::metrics::Metrics;
-use self::net::{Udp, Waker};
+use self::net::Udp;
 use self::registry::Registry;
 use self::sessions::Setting;
 use self::worker::Worker;
 use crate::StartError;
-use crate::hub::Outlet;
+use crate::hub::{LiveCall, Outlet};
 
 pub use self::gate::Rate;
 pub use self::whep::router;
@@ -46,15 +48,15 @@ pub use self::whep::router;
 /// How long the workers may take to end their sessions when the gateway stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
+/// So many listeners of a call are served on its own thread before others help.
+const CROWD: u32 = 32;
+
 /// How long to wait before a worker that is busy is told again to end a revoked session.
 const REVOKE_AGAIN: Duration = Duration::from_millis(20);
 
 /// What listeners may do.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Media workers: threads with a socket each. The first has the configured port, the next ones the
-    /// ports after it.
-    pub workers: NonZeroUsize,
     /// The most sessions at one time. About 20 kB each.
     pub sessions: usize,
     /// How many WHEP requests one source may make.
@@ -67,13 +69,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            workers: NonZeroUsize::MIN,
-            sessions: 4096,
-            rate: Rate::default(),
-            ice_servers: Vec::new(),
-            limits: Limits::default(),
-        }
+        Self { sessions: 4096, rate: Rate::default(), ice_servers: Vec::new(), limits: Limits::default() }
     }
 }
 
@@ -96,8 +92,8 @@ pub struct Workers {
 
 #[derive(Debug)]
 struct Inner {
-    handles: Vec<Handle>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    workers: Vec<Outside>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
     registry: Arc<Registry>,
     metrics: Metrics,
     shared: Arc<Shared>,
@@ -107,7 +103,7 @@ struct Inner {
 
 /// One worker, seen from outside.
 #[derive(Debug)]
-struct Handle {
+struct Outside {
     index: usize,
     mailbox: Arc<Mailbox>,
     addr: SocketAddr,
@@ -115,9 +111,10 @@ struct Handle {
 }
 
 impl Workers {
-    /// Binds the sockets and starts the threads.
+    /// Binds the sockets and starts a worker on each of these runtimes.
     pub fn start(
         config: &crate::Config,
+        threads: &[Handle],
         node: NodeId,
         bus: Bus,
         prometheus: &Prometheus,
@@ -136,23 +133,22 @@ impl Workers {
         rand::fill(&mut tag).map_err(|error| system(&error))?;
 
         let mut inner = Inner {
-            handles: Vec::new(),
-            threads: Mutex::default(),
+            workers: Vec::new(),
+            tasks: Mutex::default(),
             registry: registry.clone(),
             metrics: metrics.clone(),
             shared,
             limits: config.listen.limits,
             next_tag: AtomicU32::new(u32::from_ne_bytes(tag)),
         };
-        for index in 0..config.listen.workers.get() {
-            let udp = bind(config.udp_addr, index)?;
+        for (index, thread) in threads.iter().enumerate() {
+            let udp = Arc::new(bind(config.udp_addr, index)?);
             let addr = udp.addr();
             if let Ok((receive, send)) = udp.buffers() {
                 metrics.buffers(receive, send);
                 tracing::info!(%addr, receive, send, "media socket bound");
             }
-            let waker = Waker::new().map_err(|error| system(&error))?;
-            let (mailbox, inbox) = inbox(waker, metrics.queue_dropped.clone());
+            let (mailbox, inbox) = inbox(metrics.queue_dropped.clone());
             let candidates = match config.public_ips.as_slice() {
                 [] => vec![addr],
                 ips => ips.iter().map(|ip| SocketAddr::new(*ip, addr.port())).collect(),
@@ -165,24 +161,25 @@ impl Workers {
                 metrics: metrics.clone(),
                 candidates: candidates.clone(),
             };
-            let thread = thread::Builder::new()
-                .name(format!("media-{index}"))
-                .spawn(move || run(setting, udp, inbox))
-                .map_err(|error| system(&error))?;
-            inner.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread);
-            inner.handles.push(Handle { index, mailbox: Arc::new(mailbox), addr, candidates });
+            let worker = {
+                let _runtime = thread.enter();
+                Worker::new(setting, udp, inbox).map_err(|error| system(&error))?
+            };
+            let task = thread.spawn(run(worker));
+            inner.tasks.get_mut().unwrap_or_else(PoisonError::into_inner).push(task);
+            inner.workers.push(Outside { index, mailbox: Arc::new(mailbox), addr, candidates });
         }
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// One for each worker.
     pub fn outlets(&self) -> Vec<Arc<dyn Outlet>> {
-        self.inner.handles.iter().map(|handle| handle.mailbox.clone() as Arc<dyn Outlet>).collect()
+        self.inner.workers.iter().map(|handle| handle.mailbox.clone() as Arc<dyn Outlet>).collect()
     }
 
     /// Where each worker listens.
     pub fn udp_addrs(&self) -> Vec<SocketAddr> {
-        self.inner.handles.iter().map(|handle| handle.addr).collect()
+        self.inner.workers.iter().map(|handle| handle.addr).collect()
     }
 
     /// Sessions that are connected now.
@@ -214,12 +211,11 @@ impl Workers {
         }
     }
 
-    /// Ends all sessions, telling each browser, and stops the threads.
+    /// Ends all sessions, telling each browser.
     pub async fn stop(&self) {
         self.inner.stop();
-        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        let join = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join())));
-        if tokio::time::timeout(STOP_TIME, join).await.is_err() {
+        let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        if tokio::time::timeout(STOP_TIME, join_all(tasks)).await.is_err() {
             tracing::error!("a media worker does not stop");
         }
     }
@@ -229,13 +225,21 @@ impl Workers {
         self.inner.next_tag.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The worker that takes the session of this number: all get their share.
-    fn for_tag(&self, tag: u32) -> &Handle {
-        &self.inner.handles[tag as usize % self.inner.handles.len()]
+    /// The worker for another listener of this call: the one at home with it, until it has a crowd of them;
+    /// then whichever has the fewest, so that a crowd keeps no thread from its other calls. `tag` decides
+    /// between equals.
+    fn for_listener(&self, call: &LiveCall, tag: u32) -> &Outside {
+        let workers = &self.inner.workers;
+        let home = call.home().filter(|home| call.listeners_at(*home) < CROWD);
+        let fewest = || {
+            let from = tag as usize % workers.len();
+            (from..workers.len()).chain(0..from).min_by_key(|worker| call.listeners_at(*worker)).unwrap_or(0)
+        };
+        &workers[home.unwrap_or_else(fewest)]
     }
 
-    fn worker(&self, index: usize) -> Option<&Handle> {
-        self.inner.handles.get(index)
+    fn worker(&self, index: usize) -> Option<&Outside> {
+        self.inner.workers.get(index)
     }
 
     fn registry(&self) -> &Arc<Registry> {
@@ -257,24 +261,23 @@ impl Workers {
 
 impl Inner {
     fn stop(&self) {
-        for handle in &self.handles {
-            handle.mailbox.stop();
+        for worker in &self.workers {
+            worker.mailbox.stop();
         }
     }
 }
 
 impl Drop for Inner {
-    /// A gateway that never ran leaves no thread behind.
+    /// A gateway that never ran leaves no session behind.
     fn drop(&mut self) {
         self.stop();
     }
 }
 
-/// The thread of a worker. A panic that got past its sessions leaves state nobody can trust, and listeners
+/// The task of a worker. A panic that got past its sessions leaves state nobody can trust, and listeners
 /// nobody serves: the process ends, to be started anew.
-fn run(setting: Setting, udp: Udp, inbox: inbox::Inbox) {
-    let worker = Worker::new(setting, udp, inbox);
-    if catch_unwind(AssertUnwindSafe(|| worker.run())).is_err() {
+async fn run(worker: Worker) {
+    if AssertUnwindSafe(worker.run()).catch_unwind().await.is_err() {
         tracing::error!("a media worker broke; the process ends");
         std::process::abort();
     }

@@ -1,19 +1,18 @@
-//! UDP in batches, and sleeping until there is something to do: the only file here that talks to the
-//! kernel in its own terms.
+//! UDP in batches: the only file here that talks to the kernel in its own terms.
 //!
-//! One `sendmmsg` for up to 64 datagrams costs a third less than 64 calls of `sendto`, and a thread that
-//! waits for reading only is not woken by each datagram that leaves.
-#![expect(unsafe_code, reason = "recvmmsg, sendmmsg, ppoll and eventfd have no safe form in std")]
+//! One `sendmmsg` for up to 64 datagrams costs a third less than 64 calls of `sendto`.
+#![expect(unsafe_code, reason = "recvmmsg, sendmmsg and watching a socket have no safe form")]
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
-use std::time::Duration;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
 
 use libc::{c_int, c_void, msghdr};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Datagrams that go out with one call.
 pub(super) const SEND_BATCH: usize = 64;
@@ -86,6 +85,14 @@ impl Udp {
         self.addr
     }
 
+    /// Watches for datagrams, on the runtime that it is called on. For reading alone: who also waited for room
+    /// to write would be woken by each datagram that leaves.
+    pub(super) fn watch(self: &Arc<Self>) -> io::Result<AsyncFd<Arc<Self>>> {
+        // SAFETY: the socket is open, is closed only when the last `Arc` goes, and is never replaced.
+        let watch = unsafe { AsyncFd::register_with_interest(self.clone(), Interest::READABLE) };
+        Ok(watch?)
+    }
+
     /// What the kernel gave for receiving and sending, in bytes. Linux says twice what may be used.
     pub(super) fn buffers(&self) -> io::Result<(usize, usize)> {
         Ok((self.socket.recv_buffer_size()?, self.socket.send_buffer_size()?))
@@ -103,57 +110,11 @@ impl Udp {
         let whole = result == 0 && len as usize == size_of_val(&info);
         whole.then(|| info[libc::SK_MEMINFO_DROPS as usize])
     }
-
-    /// Sleeps until a datagram or a wake has come, or for `timeout`.
-    pub(super) fn wait(&self, waker: &Waker, timeout: Option<Duration>) -> Woken {
-        let entry = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-        let mut fds = [entry(self.socket.as_raw_fd()), entry(waker.0.as_raw_fd())];
-        let time = timeout.map(|timeout| libc::timespec {
-            tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
-            tv_nsec: timeout.subsec_nanos().into(),
-        });
-        let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-        // SAFETY: `fds` holds two entries, `time` is null or points to a timespec that outlives the call, and
-        // a null signal mask leaves the mask alone.
-        let ready = unsafe { libc::ppoll(fds.as_mut_ptr(), 2, time, std::ptr::null()) };
-        match ready > 0 && fds[1].revents != 0 {
-            true => Woken::Called,
-            false => Woken::Otherwise,
-        }
-    }
 }
 
-/// What ended a sleep.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Woken {
-    /// The waker was used: [`Waker::clear`] it.
-    Called,
-    /// A datagram, the timeout or a signal.
-    Otherwise,
-}
-
-/// Ends another thread's [`Udp::wait`], now or the next one.
-#[derive(Debug)]
-pub(super) struct Waker(File);
-
-impl Waker {
-    pub(super) fn new() -> io::Result<Self> {
-        // SAFETY: plain call; the result is checked before it is owned, and nobody else has it.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: `fd` is open, and ours alone.
-        Ok(Self(File::from(unsafe { OwnedFd::from_raw_fd(fd) })))
-    }
-
-    pub(super) fn wake(&self) {
-        // It fails only when 2^64 wakes are pending: then nobody sleeps.
-        let _ = (&self.0).write(&1u64.to_ne_bytes());
-    }
-
-    pub(super) fn clear(&self) {
-        let _nothing_was_pending = (&self.0).read(&mut [0; 8]);
+impl AsRawFd for Udp {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 }
 

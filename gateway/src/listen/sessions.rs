@@ -54,7 +54,7 @@ pub(super) struct Sessions {
 
 /// The way out, and what is counted on it.
 pub(super) struct Out {
-    pub(super) udp: Udp,
+    pub(super) udp: Arc<Udp>,
     sender: Sender,
     pub(super) tally: Tally,
     /// When the frames came whose packets are written but perhaps not sent.
@@ -80,7 +80,7 @@ struct Entry {
 }
 
 impl Sessions {
-    pub(super) fn new(setting: Setting, udp: Udp) -> Self {
+    pub(super) fn new(setting: Setting, udp: Arc<Udp>) -> Self {
         let sender = Sender::new(&udp);
         let tally = Tally::new(setting.metrics.clone());
         Self {

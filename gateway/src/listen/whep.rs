@@ -157,7 +157,7 @@ impl App {
         })?;
 
         let tag = self.workers.next_tag();
-        let worker = self.workers.for_tag(tag);
+        let worker = self.workers.for_listener(&call, tag);
         let remote = offer.remote_ice().clone();
         let secret = URL_SAFE_NO_PAD.encode(random::<16>());
         let record = Record::new(secret, tag, worker.index, grant, token, started, remote);

@@ -1,15 +1,18 @@
-//! A media worker: one thread, one socket, and sessions that nobody else touches.
+//! A media worker: one task on one media thread, one socket, and sessions that nobody else touches.
 //!
-//! It takes packets and requests from its inbox and datagrams from its socket, and sleeps when there are
+//! It takes packets and requests from its inbox and datagrams from its socket, and waits when there are
 //! none. What to do with them is [`Sessions`]' affair.
 
+use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::bus::SessionEnd;
+use tokio::io::unix::AsyncFd;
 
 use super::inbox::{Inbox, Request};
 use super::metrics::Metrics;
-use super::net::{Datagram, Receiver, Udp, Woken};
+use super::net::{Datagram, Receiver, Udp};
 use super::routes::Reject;
 use super::sessions::{Sessions, Setting};
 use crate::hub::CallKey;
@@ -21,9 +24,13 @@ const BATCHES_A_TURN: usize = 4;
 /// How often a busy worker's counts are given to the metrics.
 const TALLY: Duration = Duration::from_secs(1);
 
-/// The state of the thread.
+/// How long a worker that has nothing to wait for sleeps.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The state of the task.
 pub(super) struct Worker {
     inbox: Inbox,
+    readable: AsyncFd<Arc<Udp>>,
     receiver: Receiver,
     sessions: Sessions,
     metrics: Metrics,
@@ -33,27 +40,56 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(setting: Setting, udp: Udp, inbox: Inbox) -> Self {
-        Self {
+    /// Must be called on the runtime it is to run on.
+    pub(super) fn new(setting: Setting, udp: Arc<Udp>, inbox: Inbox) -> io::Result<Self> {
+        Ok(Self {
             inbox,
+            readable: udp.watch()?,
             receiver: Receiver::new(),
             metrics: setting.metrics.clone(),
             sessions: Sessions::new(setting, udp),
             tally_at: None,
             ended: Vec::new(),
-        }
+        })
     }
 
     /// Works until it is told to stop; then all sessions are ended and their browsers told.
-    pub(super) fn run(mut self) {
+    pub(super) async fn run(mut self) {
+        let mut timer = std::pin::pin!(tokio::time::sleep(IDLE));
         while !self.inbox.door.is_stopping() {
-            if self.turn() {
+            let more = self.serve();
+            if more {
+                // Twilio's sockets share this thread.
+                tokio::task::yield_now().await;
                 continue;
             }
-            let wake_at = [self.sessions.next_due(), self.tally_at].into_iter().flatten().min();
-            let timeout = wake_at.map(|at| at.saturating_duration_since(Instant::now()));
-            if self.sessions.out.udp.wait(&self.inbox.door.waker, timeout) == Woken::Called {
-                self.inbox.door.answer();
+            let due = [self.sessions.next_due(), self.tally_at].into_iter().flatten().min();
+            let due = due.unwrap_or_else(|| Instant::now() + IDLE).into();
+            // A deadline that moves back leaves the timer alone: it wakes up too early now and then.
+            if timer.is_elapsed() || due < timer.deadline() {
+                timer.as_mut().reset(due);
+            }
+            let inbox = &self.inbox.door;
+            tokio::select! {
+                () = inbox.rung() => {}
+                () = &mut timer => {}
+                readable = self.readable.readable() => {
+                    let (Ok(mut readable), worker) = (
+                        readable,
+                        Reading {
+                            inbox: &self.inbox,
+                            receiver: &mut self.receiver,
+                            sessions: &mut self.sessions,
+                            metrics: &self.metrics,
+                        },
+                    ) else {
+                        tracing::error!("a media socket cannot be watched any more");
+                        return;
+                    };
+                    if worker.receive() {
+                        readable.clear_ready();
+                    }
+                }
             }
         }
         requests(&self.inbox, &mut self.sessions);
@@ -62,41 +98,19 @@ impl Worker {
         self.sessions.out.flush_tally();
     }
 
-    /// Does all that there is to do now. True: there may be more.
-    fn turn(&mut self) -> bool {
+    /// Does all that was asked for and that is due. True: there may be more.
+    fn serve(&mut self) -> bool {
         // Taken first: what was asked for before a call ended is then seen before its end is served.
         self.inbox.door.take_ended(&mut self.ended);
         requests(&self.inbox, &mut self.sessions);
-        let mut more = packets(&self.inbox, &mut self.sessions);
+        let more = packets(&self.inbox, &mut self.sessions);
         for call in self.ended.drain(..) {
             self.sessions.call_ended(call);
         }
-        more |= self.receive();
         self.sessions.due();
         self.sessions.out.flush();
         self.tally();
         more
-    }
-
-    fn receive(&mut self) -> bool {
-        for _ in 0..BATCHES_A_TURN {
-            let (count, more) = self.receiver.receive(&self.sessions.out.udp);
-            for index in 0..count {
-                match self.receiver.get(index) {
-                    Some(datagram) => {
-                        datagram_came(&self.inbox, &mut self.sessions, &self.metrics, &datagram)
-                    }
-                    None => self.metrics.oversize(),
-                }
-                // A handshake takes longer than a packet may wait.
-                packets(&self.inbox, &mut self.sessions);
-            }
-            self.sessions.out.tally.dirty |= count > 0;
-            if !more {
-                return false;
-            }
-        }
-        true
     }
 
     fn tally(&mut self) {
@@ -109,6 +123,36 @@ impl Worker {
             None if self.sessions.out.tally.dirty => self.tally_at = Some(now + TALLY),
             _ => {}
         }
+    }
+}
+
+/// What receiving needs of a worker, while its socket is watched.
+struct Reading<'a> {
+    inbox: &'a Inbox,
+    receiver: &'a mut Receiver,
+    sessions: &'a mut Sessions,
+    metrics: &'a Metrics,
+}
+
+impl Reading<'_> {
+    /// Takes datagrams from the socket. True: it is empty.
+    fn receive(self) -> bool {
+        for _ in 0..BATCHES_A_TURN {
+            let (count, more) = self.receiver.receive(&self.sessions.out.udp);
+            for index in 0..count {
+                match self.receiver.get(index) {
+                    Some(datagram) => datagram_came(self.inbox, self.sessions, self.metrics, &datagram),
+                    None => self.metrics.oversize(),
+                }
+                // A handshake takes longer than a packet may wait.
+                packets(self.inbox, self.sessions);
+            }
+            self.sessions.out.tally.dirty |= count > 0;
+            if !more {
+                return true;
+            }
+        }
+        false
     }
 }
 

@@ -37,6 +37,7 @@ impl Server {
         let addr = listener.local_addr().unwrap();
         let mut config = Config {
             public_url: format!("http://{addr}"),
+            threads: std::num::NonZeroUsize::MIN.saturating_add(1),
             udp_addr: "127.0.0.1:0".parse().unwrap(),
             public_ips: Vec::new(),
             allowed_origins: Vec::new(),

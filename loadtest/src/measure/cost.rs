@@ -5,6 +5,7 @@
 //! by the seconds of call in it. Both tracks of a call carry speech at 50 frames a second each. What the kernel
 //! does for a packet outside the server's own system calls is in neither process's time.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,9 @@ pub struct Cost {
     /// Length of each window
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
+    /// The server's media threads; one a core if it is left out
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
     /// Calls that have one listener each in the second window; 0 leaves it out
     #[arg(long, default_value_t = 0)]
     heard: u32,
@@ -94,7 +98,7 @@ impl Cost {
         let windows = if self.heard > 0 { 2 } else { 1 };
         bar.set_length(idle_seconds + windows * self.seconds);
         bar.set_message("server starts");
-        let server = Server::start(&self.partyline).await?;
+        let server = Server::start(&self.partyline, self.threads).await?;
         let http = reqwest::Client::new();
         tokio::time::sleep(SETTLE).await;
         bar.set_message("idle");

@@ -1,7 +1,8 @@
 //! A `partyline up` of its own for a measurement: fresh data, free ports, ended afterwards.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -42,16 +43,16 @@ pub(super) struct Server {
 struct Addresses {
     http: SocketAddr,
     gateway_http: SocketAddr,
-    gateway_udp: SocketAddr,
     admin: SocketAddr,
 }
 
 impl Server {
-    /// Starts the binary and waits until it is ready.
-    pub(super) async fn start(partyline: &Path) -> Result<Self> {
+    /// Starts the binary, with this many media threads if it is not to choose itself, and waits until it is
+    /// ready.
+    pub(super) async fn start(partyline: &Path, threads: Option<NonZeroUsize>) -> Result<Self> {
         let mut last = None;
         for _ in 0..STARTS {
-            let mut server = Self::spawn(partyline)?;
+            let mut server = Self::spawn(partyline, threads)?;
             match server.ready().await {
                 Ok(()) => return Ok(server),
                 Err(error) => last = Some(error),
@@ -60,7 +61,7 @@ impl Server {
         Err(last.unwrap_or_else(|| anyhow::anyhow!("{} was not started", partyline.display())))
     }
 
-    fn spawn(partyline: &Path) -> Result<Self> {
+    fn spawn(partyline: &Path, threads: Option<NonZeroUsize>) -> Result<Self> {
         let data = tempfile::tempdir()?;
         let addresses = Addresses::free()?;
         let log = File::create(data.path().join("log"))?;
@@ -74,11 +75,14 @@ impl Server {
         let addresses_of = [
             ("HTTP_ADDR", addresses.http),
             ("GATEWAY_HTTP_ADDR", addresses.gateway_http),
-            ("GATEWAY_UDP_ADDR", addresses.gateway_udp),
+            ("GATEWAY_UDP_ADDR", SocketAddr::from(([127, 0, 0, 1], 0))),
             ("ADMIN_ADDR", addresses.admin),
         ];
         for (name, address) in addresses_of {
             command.env(format!("PARTYLINE_{name}"), address.to_string());
+        }
+        if let Some(threads) = threads {
+            command.env("PARTYLINE_GATEWAY_THREADS", threads.to_string());
         }
         let child = command
             .env("PARTYLINE_DATA_DIR", data.path().join("data"))
@@ -163,11 +167,9 @@ impl Addresses {
     fn free() -> Result<Self> {
         let local = || TcpListener::bind(("127.0.0.1", 0));
         let (http, gateway_http, admin) = (local()?, local()?, local()?);
-        let gateway_udp = UdpSocket::bind(("127.0.0.1", 0))?;
         Ok(Self {
             http: http.local_addr()?,
             gateway_http: gateway_http.local_addr()?,
-            gateway_udp: gateway_udp.local_addr()?,
             admin: admin.local_addr()?,
         })
     }

@@ -374,7 +374,12 @@ impl Leg {
     fn note(&mut self, ended: Result<StreamReport, tokio::task::JoinError>) -> Option<StreamSid> {
         let report = match ended {
             Ok(report) => report,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => {
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+                // Cancelled: the whole runtime ends, and nobody waits for the report.
+            }
         };
         let sid = report.stream_sid;
         self.running.retain(|running| running.sid != sid);
@@ -417,7 +422,12 @@ impl Leg {
         drop(self.courier);
         match self.carried.await {
             Ok(mut carried) => self.report.webhooks.append(&mut carried),
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => {
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+                // Cancelled: the whole runtime ends, and nobody waits for the report.
+            }
         }
         self.report
     }

@@ -113,7 +113,7 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let (bus, registry) = (Bus::in_process(), Registry::new(100));
-        let udp = Udp::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let udp = Arc::new(Udp::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap());
         let setting = Setting {
             index: 0,
             node: NodeId::new(),

@@ -177,6 +177,7 @@ impl Server {
 pub(crate) fn config(public_url: &str) -> Config {
     Config {
         public_url: public_url.to_owned(),
+        threads: std::num::NonZeroUsize::MIN,
         udp_addr: "127.0.0.1:0".parse().unwrap(),
         public_ips: Vec::new(),
         allowed_origins: vec!["https://console.example".to_owned()],

@@ -57,7 +57,7 @@ async fn a_gateway_that_stops_ends_its_sessions_first() {
 
 #[tokio::test]
 async fn fifty_may_come_at_once_and_each_worker_gets_its_share() {
-    let mut server = Server::start_with(|config| config.listen.workers = 2.try_into().unwrap()).await;
+    let mut server = Server::start_with(|config| config.threads = 2.try_into().unwrap()).await;
     let call = server.call();
     let posts: Vec<_> = (0..50).map(|_| reply(server.post(&server.grant(&call)))).collect();
     let replies = futures_util::future::join_all(posts).await;
