@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -74,6 +74,8 @@ keys! {
     data_dir,
     /// Further origins whose pages may use the API and WHEP, separated by commas
     allowed_origins,
+    /// Sessions a person may open a minute, and as many at once [default: 60]
+    sessions_per_minute,
     /// Name of the first tenant, made once
     bootstrap_tenant,
     /// E-mail address of its admin
@@ -225,6 +227,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Further origins.
     pub allowed_origins: Vec<String>,
+    /// Sessions a person may open a minute, if it is not the default.
+    pub sessions_per_minute: Option<NonZeroU32>,
     /// The first tenant.
     pub bootstrap: Option<control::Bootstrap>,
 }
@@ -263,6 +267,11 @@ impl Settings {
             allowed_origins: list(raw.allowed_origins.as_deref())
                 .map(|origin| url("allowed_origins", Some(origin)).map(Option::unwrap_or_default))
                 .collect::<Result<_, _>>()?,
+            sessions_per_minute: raw
+                .sessions_per_minute
+                .as_deref()
+                .map(|text| parse("sessions_per_minute", text))
+                .transpose()?,
             bootstrap: bootstrap(&raw)?,
         })
     }

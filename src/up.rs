@@ -68,6 +68,7 @@ impl Up {
             listen: gateway::listen::Config::default(),
         };
         let gateway = Gateway::new(&gateway, gateway_http, bus.clone(), signer.verifier(), &registry)?;
+        let defaults = control::Config::default();
         let control = control::Config {
             public_url: public_url.clone(),
             gateway_public_url: gateway_public_url.clone(),
@@ -75,7 +76,8 @@ impl Up {
             database_url: settings.database_url,
             bootstrap: settings.bootstrap,
             allowed_origins,
-            ..control::Config::default()
+            sessions_per_minute: settings.sessions_per_minute.unwrap_or(defaults.sessions_per_minute),
+            ..defaults
         };
         let control = Control::new(control, http, bus, signer, &registry).await?;
 

@@ -52,19 +52,18 @@ impl Default for Limits {
 ///
 /// Handlers find the peer's address as `ConnectInfo<SocketAddr>`.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: impl Future<Output = ()>) {
-    serve_on(&[Handle::current()], listener, app, limits, stop).await;
+    serve_on(Handle::current, listener, app, limits, stop).await;
 }
 
-/// The same, with the connections shared out among these runtimes, of which there is at least one. A
-/// connection stays on its runtime to its end, and so does the WebSocket that it may become.
+/// The same, with each connection on the runtime that `place` names for it. It stays there to its end, and so
+/// does the WebSocket that it may become.
 pub async fn serve_on(
-    runtimes: &[Handle],
+    place: impl Fn() -> Handle,
     listener: TcpListener,
     app: Router,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
-    let mut runtimes = runtimes.iter().cycle();
     let places = Arc::new(Semaphore::new(limits.connections));
     let (stopping, _) = watch::channel(false);
     let mut http = http1::Builder::new();
@@ -76,7 +75,7 @@ pub async fn serve_on(
             () = &mut stop => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        let (stream, peer, place) = match accepted {
+        let (stream, peer, permit) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: trying again at once would only burn the core.
@@ -85,7 +84,7 @@ pub async fn serve_on(
                 continue;
             }
         };
-        let (Some(runtime), Ok(stream)) = (runtimes.next(), stream.into_std()) else { continue };
+        let Ok(stream) = stream.into_std() else { continue };
         let _ = stream.set_nodelay(true);
         let app = app.clone();
         let service = service_fn(move |request: Request<Incoming>| {
@@ -97,7 +96,7 @@ pub async fn serve_on(
             }
         });
         let (http, mut stopping) = (http.clone(), stopping.subscribe());
-        runtime.spawn(async move {
+        place().spawn(async move {
             // The socket joins the runtime that it is served by.
             let Ok(stream) = TcpStream::from_std(stream) else { return };
             let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
@@ -112,7 +111,7 @@ pub async fn serve_on(
             if let Err(error) = ended {
                 tracing::debug!(error = &error as &dyn std::error::Error, "connection ended early");
             }
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);

@@ -1,6 +1,7 @@
 //! What the control plane can be told.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,9 +31,14 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed when a client's address is counted.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Sessions a person may open a minute, and as many at once.
+    pub sessions_per_minute: NonZeroU32,
     /// How long things may take or be silent.
     pub timings: Timings,
 }
+
+/// More than a person can use, and little for a program that runs wild with a person's token.
+const SESSIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
 impl Default for Config {
     fn default() -> Self {
@@ -45,6 +51,7 @@ impl Default for Config {
             http: Limits::default(),
             allowed_origins: Vec::new(),
             trusted_proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            sessions_per_minute: SESSIONS_PER_MINUTE,
             timings: Timings::default(),
         }
     }

@@ -159,7 +159,10 @@ impl Control {
             passwords: Passwords::default(),
             login_by_address: Limiter::new(some(30), Duration::from_secs(2)),
             login_by_email: Limiter::new(some(10), Duration::from_secs(6)),
-            sessions_by_user: Limiter::new(some(60), Duration::from_secs(1)),
+            sessions_by_user: Limiter::new(
+                config.sessions_per_minute,
+                Duration::from_secs(60) / config.sessions_per_minute.get(),
+            ),
             metrics: Metrics::register(registry)?,
             stopping,
             config,

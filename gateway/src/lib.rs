@@ -133,7 +133,7 @@ impl Gateway {
         tokio::select! {
             () = heartbeat => {}
             () = self.workers.obey(self.commands) => {}
-            () = serve_on(self.threads.handles(), self.listener, self.app, self.limits, stop) => {}
+            () = serve_on(|| self.threads.place(), self.listener, self.app, self.limits, stop) => {}
         }
         self.ingest.closed().await;
         self.workers.stop().await;

@@ -22,7 +22,9 @@ pub(crate) struct Limiter<K: Clone + Eq + Hash> {
 impl<K: Clone + Eq + Hash> Limiter<K> {
     /// Allows `burst` at once, and one more each `period`.
     pub(crate) fn new(burst: NonZeroU32, period: Duration) -> Self {
-        let quota = Quota::with_period(period).expect("the period is not zero").allow_burst(burst);
+        let quota = Quota::with_period(period.max(Duration::from_nanos(1)))
+            .expect("the period is not zero")
+            .allow_burst(burst);
         Self { buckets: RateLimiter::dashmap(quota), clock: DefaultClock::default() }
     }
 

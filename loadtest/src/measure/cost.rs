@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ pub struct Cost {
     /// The server's media threads; one a core if it is left out
     #[arg(long)]
     threads: Option<NonZeroUsize>,
-    /// Calls that have one listener each in the second window; 0 leaves it out
+    /// Calls that have one listener each in the second window and two in the third; 0 leaves both out
     #[arg(long, default_value_t = 0)]
     heard: u32,
 }
@@ -70,13 +70,17 @@ pub struct Report {
     method: &'static str,
 }
 
-/// The second window.
+/// The second window and the third.
 #[derive(Clone, Debug, Serialize)]
 struct Heard {
     /// Calls with one listener each.
     calls: usize,
     /// A call with one listener, the unheard ones' share taken off.
     cost: f64,
+    /// What each further listener of a call adds.
+    listener: f64,
+    /// A heard call without its listeners: what one costs, less what another adds.
+    before_fan_out: f64,
     /// Encoders meanwhile. Must be as many as the calls.
     encoders: Option<f64>,
     packets: u64,
@@ -95,7 +99,7 @@ impl Cost {
     /// mislead.
     pub async fn run(&self, bar: &ProgressBar) -> Result<Report> {
         let idle_seconds = self.seconds.min(5);
-        let windows = if self.heard > 0 { 2 } else { 1 };
+        let windows = if self.heard > 0 { 3 } else { 1 };
         bar.set_length(idle_seconds + windows * self.seconds);
         bar.set_message("server starts");
         let server = Server::start(&self.partyline, self.threads).await?;
@@ -138,26 +142,34 @@ impl Cost {
         bar: &ProgressBar,
     ) -> Result<Heard> {
         let wanted = self.heard.min(self.calls) as usize;
-        bar.set_message("listeners");
-        let mut endpoints = Vec::with_capacity(wanted);
-        for n in 0..wanted {
-            endpoints.push(grants.grant(n).await?);
-        }
-        let options = Options { decode: false, ..Options::default() };
-        let listeners =
-            light::join_many(stream::iter(endpoints).boxed(), 8, &Whep::new()?, &options, || {}).await;
-        if let Some(failure) = listeners.failures.first() {
-            bail!("{} of {wanted} listeners failed, the first: {failure}", listeners.failures.len());
-        }
-        tokio::time::sleep(SETTLE).await;
+        let (whep, options) = (Whep::new()?, Options { decode: false, ..Options::default() });
+        let join = async || {
+            bar.set_message("listeners");
+            let endpoints = stream::iter(0..wanted).map(|n| grants.grant(n)).buffered(8);
+            let endpoints: Vec<_> = endpoints.try_collect().await?;
+            let joined = light::join_many(stream::iter(endpoints).boxed(), 8, &whep, &options, || {}).await;
+            if let Some(failure) = joined.failures.first() {
+                bail!("{} of {wanted} listeners failed, the first: {failure}", joined.failures.len());
+            }
+            tokio::time::sleep(SETTLE).await;
+            anyhow::Ok(joined)
+        };
+        let first = join().await?;
         bar.set_message("one listener each");
-        let all = self.window(server, self.seconds, bar).await?;
+        let one = self.window(server, self.seconds, bar).await?;
         let encoders = Metrics::read(http, &server.admin_url()?).await?.sum(ENCODERS);
-        let (counts, _) = listeners.leave().await;
+        let second = join().await?;
+        bar.set_message("two listeners each");
+        let two = self.window(server, self.seconds, bar).await?;
+        let (mut counts, _) = first.leave().await;
+        counts.extend(second.leave().await.0);
         let others = f64::from(self.calls) - wanted as f64;
+        let (cost, listener) = ((one - others * unheard) / wanted as f64, (two - one) / wanted as f64);
         Ok(Heard {
             calls: wanted,
-            cost: rounded((all - others * unheard) / wanted as f64),
+            cost: rounded(cost),
+            listener: rounded(listener),
+            before_fan_out: rounded(cost - listener),
             encoders,
             packets: counts.iter().map(|one| one.packets).sum(),
             lost: counts.iter().map(|one| one.lost).sum(),
@@ -221,6 +233,8 @@ impl std::fmt::Display for Report {
         if let Some(heard) = &self.heard {
             let encoders = known(heard.encoders);
             writeln!(f, "  one listener          {:.3}   (encoders running: {encoders})", heard.cost)?;
+            writeln!(f, "  another listener      {:.3}", heard.listener)?;
+            writeln!(f, "  heard, before fan-out {:.3}", heard.before_fan_out)?;
             writeln!(f, "    {} of the calls, {} packets, {} lost", heard.calls, heard.packets, heard.lost)?;
         }
         writeln!(f, "  server with no calls  {:.3} ms of CPU a second", self.idle)?;

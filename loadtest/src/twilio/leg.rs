@@ -374,12 +374,11 @@ impl Leg {
     fn note(&mut self, ended: Result<StreamReport, tokio::task::JoinError>) -> Option<StreamSid> {
         let report = match ended {
             Ok(report) => report,
-            Err(error) => {
-                if let Ok(panic) = error.try_into_panic() {
-                    std::panic::resume_unwind(panic);
-                }
-                // Cancelled: the whole runtime ends, and nobody waits for the report.
-            }
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The whole runtime ends, and nobody waits for the report.
+                Err(_cancelled) => return None,
+            },
         };
         let sid = report.stream_sid;
         self.running.retain(|running| running.sid != sid);
