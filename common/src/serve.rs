@@ -67,6 +67,8 @@ pub async fn serve_on(
     let places = Arc::new(Semaphore::new(limits.connections));
     let (stopping, _) = watch::channel(false);
     let mut http = http1::Builder::new();
+    // Who sends a request and then closes its sending side still waits for the answer.
+    http.half_close(true);
     http.timer(TokioTimer::new()).header_read_timeout(limits.header).max_buf_size(limits.head_bytes);
 
     let mut stop = std::pin::pin!(stop);

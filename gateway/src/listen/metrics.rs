@@ -14,7 +14,8 @@ use super::net::{Sent, Udp};
 use super::routes::Reject;
 
 /// Frame in to SRTP out, in seconds: half a millisecond is good, 40 ms is the promise.
-const FORWARD: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32];
+const FORWARD: &[f64] =
+    &[0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32];
 /// A join, in seconds: the promise is 2 s.
 const JOIN: &[f64] = &[0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0];
 const LOSS: &[f64] = &[0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];

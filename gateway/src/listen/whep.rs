@@ -34,6 +34,9 @@ use crate::hub::{Hub, LiveCall};
 /// How long a request's body may take.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
+/// Most bytes of a body too large that are read, so that its sender gets to see the answer.
+const DISCARD: usize = 1 << 20;
+
 /// How long a worker may take to restart ICE.
 const RESTART_TIME: Duration = Duration::from_secs(2);
 
@@ -417,6 +420,8 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<String, P
     };
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: u64| length > limit as u64) {
+        // A connection that is closed with bytes unread is reset, and the reset may overtake the answer.
+        let _all_or_enough = timeout(BODY_TIME, to_bytes(body, DISCARD)).await;
         return Err(too_large());
     }
     let bad = |detail| Problem::new(StatusCode::BAD_REQUEST, "bad_body", detail);

@@ -76,6 +76,9 @@ pub struct Options {
     pub profile: Option<Profile>,
     /// Whether to decode what arrives. Without, packets are counted and [`Heard::left`] stays empty.
     pub decode: bool,
+    /// Whether the light listener, once it has decrypted a packet, counts the others by their headers alone. Many
+    /// of them then cost less than the server that they measure.
+    pub count_only: bool,
     /// Whether the offer says `stereo=1` (RFC 7587 section 6.1). Decoding is stereo either way.
     pub stereo: bool,
     /// The address of the listener's own socket; its port is chosen by the system.
@@ -92,6 +95,7 @@ impl Default for Options {
         Self {
             profile: None,
             decode: true,
+            count_only: false,
             stereo: true,
             local: IpAddr::V4(Ipv4Addr::LOCALHOST),
             shaper: None,

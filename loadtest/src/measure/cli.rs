@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::cost::Cost;
 use super::join::Join;
 use super::listen::Listen;
+use super::load::Load;
 
 /// Measure a Partyline server from the outside
 #[derive(Debug, Parser)]
@@ -30,6 +31,7 @@ enum Command {
     Join(Join),
     Cost(Cost),
     Listen(Listen),
+    Load(Load),
 }
 
 impl Arguments {
@@ -46,6 +48,7 @@ impl Arguments {
         match &self.command {
             Command::Join(join) => self.print(&join.run(&bar).await?, &bar),
             Command::Cost(cost) => self.print(&cost.run(&bar).await?, &bar),
+            Command::Load(load) => self.print(&load.run(&bar).await?, &bar),
             Command::Listen(listen) => self.print(&listen.run(&bar).await?, &bar),
         }
     }

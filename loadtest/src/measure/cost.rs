@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
@@ -20,20 +20,11 @@ use super::metrics::{ENCODERS, Metrics};
 use super::rounded;
 use super::server::Server;
 use super::target::Grants;
-use crate::api::Console;
 use crate::ears::whep::Whep;
 use crate::ears::{Options, light};
-use crate::twilio::Crowd;
-use crate::voices;
-
-/// Between two calls. Spreads them over the 20 ms of a frame.
-const PLACED_EVERY: Duration = Duration::from_micros(9_700);
 
 /// Until a change has settled: encoders gone or there, buffers filled.
 const SETTLE: Duration = Duration::from_secs(3);
-
-/// How long control may take to name all calls as live.
-const LIVE_WITHIN: Duration = Duration::from_secs(20);
 
 /// Measure the server's CPU time a second of call, unheard and heard
 #[derive(Args, Clone, Debug)]
@@ -109,7 +100,7 @@ impl Cost {
         let idle = self.window(&server, idle_seconds, bar).await?;
 
         bar.set_message("calls");
-        let (crowd, console, live) = self.place(&server).await?;
+        let (crowd, console, live) = server.place(self.calls, self.heard.max(1)).await?;
         tokio::time::sleep(SETTLE).await;
         bar.set_message("nobody listens");
         let unheard = self.window(&server, self.seconds, bar).await? / f64::from(self.calls);
@@ -185,42 +176,6 @@ impl Cost {
         }
         let (cpu, lasted) = (time_of(server.pid())?.saturating_sub(cpu), began.elapsed());
         Ok(cpu.as_secs_f64() * 1e3 / lasted.as_secs_f64())
-    }
-
-    /// Places the calls and waits until control names them all as live.
-    async fn place(&self, server: &Server) -> Result<(Crowd, Console, Vec<String>)> {
-        let spec = server.call()?;
-        let conversations = voices::all();
-        let crowd = Crowd::place(self.calls as usize, PLACED_EVERY, |n| {
-            let (caller, agent) = match n.checked_rem(conversations.len()).and_then(|n| conversations.get(n))
-            {
-                Some(conversation) => conversation.audio(),
-                None => (crate::audio::Audio::silence(), crate::audio::Audio::silence()),
-            };
-            let mut spec = spec.clone().saying(caller, agent);
-            spec.loop_audio = true;
-            spec.seed = n as u64;
-            spec
-        })
-        .await;
-        let live = crowd.wait_live().await;
-        if live < self.calls as usize {
-            bail!("{live} of {} calls have a stream; the server says:\n{}", self.calls, server.log());
-        }
-        let (email, password) = server.login();
-        let console = Console::login(&server.calls_url()?, email, password).await.context("signing in")?;
-        let began = Instant::now();
-        loop {
-            let calls: Vec<_> = console.live_calls().await?.into_iter().map(|call| call.id).collect();
-            // The list may be cut short; only those to be heard must be in it.
-            if calls.len() >= self.calls.min(self.heard.max(1)) as usize {
-                return Ok((crowd, console, calls));
-            }
-            if began.elapsed() > LIVE_WITHIN {
-                bail!("control names {} live calls, {} are up", calls.len(), self.calls);
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
     }
 }
 

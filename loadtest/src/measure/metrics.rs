@@ -33,6 +33,34 @@ impl Metrics {
         });
         samples.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
     }
+
+    /// The quantile of a histogram's observations since `before`, interpolated within its bucket as Prometheus
+    /// does. Nothing when there was none.
+    pub(super) fn quantile_since(&self, before: &Self, name: &str, quantile: f64) -> Option<f64> {
+        let old = before.buckets(name);
+        let count = |bound: f64| old.iter().find(|(b, _)| *b == bound).map_or(0.0, |(_, count)| *count);
+        let buckets: Vec<_> = self.buckets(name).into_iter().map(|(b, n)| (b, n - count(b))).collect();
+        let wanted = buckets.last().filter(|(_, all)| *all > 0.0)?.1 * quantile;
+        let mut below = (0.0, 0.0);
+        for (bound, count) in buckets {
+            if count >= wanted {
+                let share = (wanted - below.1) / (count - below.1).max(f64::MIN_POSITIVE);
+                return Some(if bound.is_finite() { below.0 + (bound - below.0) * share } else { below.0 });
+            }
+            below = (bound, count);
+        }
+        None
+    }
+
+    /// Upper bounds and cumulative counts of a histogram without other labels.
+    fn buckets(&self, name: &str) -> Vec<(f64, f64)> {
+        let samples = self.0.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?.strip_prefix("_bucket{le=\"")?;
+            let (bound, count) = rest.split_once("\"} ")?;
+            Some((bound.parse().ok()?, count.parse().ok()?))
+        });
+        samples.collect()
+    }
 }
 
 #[cfg(test)]
@@ -48,5 +76,24 @@ mod tests {
         assert_eq!(metrics.sum("a"), Some(5.0));
         assert_eq!(metrics.sum("b"), Some(1.5));
         assert_eq!(metrics.sum("c"), None);
+    }
+
+    #[test]
+    fn quantiles_are_of_what_came_in_between() {
+        let at = |counts: [u32; 3]| {
+            let [a, b, c] = counts;
+            Metrics(format!(
+                "h_bucket{{le=\"1\"}} {a}\nh_bucket{{le=\"3\"}} {b}\nh_bucket{{le=\"+Inf\"}} {c}\n"
+            ))
+        };
+        let (before, after) = (at([5, 5, 5]), at([5, 15, 15]));
+        assert_eq!(after.quantile_since(&before, "h", 0.5), Some(2.0));
+        assert_eq!(after.quantile_since(&before, "h", 1.0), Some(3.0));
+        assert_eq!(before.quantile_since(&before, "h", 0.5), None);
+        assert_eq!(
+            at([0, 0, 4]).quantile_since(&at([0, 0, 0]), "h", 0.5),
+            Some(3.0),
+            "beyond the last bound"
+        );
     }
 }

@@ -5,9 +5,12 @@
 
 mod cost;
 mod cpu;
+mod floor;
 mod join;
 mod latency;
 mod listen;
+mod load;
+mod memory;
 mod metrics;
 mod server;
 mod target;

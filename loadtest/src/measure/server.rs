@@ -7,15 +7,24 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use common::AccountSid;
 use tempfile::TempDir;
 use url::Url;
 
-use crate::twilio::{Account, CallSpec};
+use crate::api::Console;
+use crate::audio::Audio;
+use crate::twilio::{Account, CallSpec, Crowd};
+use crate::voices;
 
 /// How long a server may take to be ready. A debug build on a busy machine takes a few seconds.
 const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// Between two calls. Spreads them over the 20 ms of a frame.
+const PLACED_EVERY: Duration = Duration::from_micros(9_700);
+
+/// How long control may take to name all calls as live.
+const LIVE_WITHIN: Duration = Duration::from_secs(20);
 
 /// How often another set of ports is tried when one was taken in between.
 const STARTS: usize = 3;
@@ -119,8 +128,43 @@ impl Server {
         }
     }
 
+    /// Places calls that speak, each to its own conversation, and waits until control names at least `named` of
+    /// them as live.
+    pub(super) async fn place(&self, calls: u32, named: u32) -> Result<(Crowd, Console, Vec<String>)> {
+        let spec = self.call()?;
+        let conversations = voices::all();
+        let crowd = Crowd::place(calls as usize, PLACED_EVERY, |n| {
+            let (caller, agent) = match n.checked_rem(conversations.len()).and_then(|n| conversations.get(n))
+            {
+                Some(conversation) => conversation.audio(),
+                None => (Audio::silence(), Audio::silence()),
+            };
+            let mut spec = spec.clone().saying(caller, agent);
+            spec.loop_audio = true;
+            spec.seed = n as u64;
+            spec
+        })
+        .await;
+        let live = crowd.wait_live().await;
+        ensure!(
+            live == calls as usize,
+            "{live} of {calls} calls have a stream; the server says:\n{}",
+            self.log()
+        );
+        let console = Console::login(&self.calls_url()?, EMAIL, PASSWORD).await.context("signing in")?;
+        let began = Instant::now();
+        loop {
+            let live: Vec<_> = console.live_calls().await?.into_iter().map(|call| call.id).collect();
+            if live.len() >= calls.min(named) as usize {
+                return Ok((crowd, console, live));
+            }
+            ensure!(began.elapsed() < LIVE_WITHIN, "control names {} live calls, {calls} are up", live.len());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// The end of what it has logged.
-    pub(super) fn log(&self) -> String {
+    fn log(&self) -> String {
         let log = std::fs::read_to_string(self._data.path().join("log")).unwrap_or_default();
         let skip = log.chars().count().saturating_sub(LOG_SHOWN);
         log.chars().skip(skip).collect()
@@ -141,13 +185,8 @@ impl Server {
         Ok(Url::parse(&format!("http://{}", self.addresses.admin))?)
     }
 
-    /// Who may sign in, and with what.
-    pub(super) const fn login(&self) -> (&'static str, &'static str) {
-        (EMAIL, PASSWORD)
-    }
-
     /// A call to the server's number.
-    pub(super) fn call(&self) -> Result<CallSpec> {
+    fn call(&self) -> Result<CallSpec> {
         let account = Account { sid: ACCOUNT_SID.parse::<AccountSid>()?, auth_token: AUTH_TOKEN.to_owned() };
         let base = self.calls_url()?;
         let voice = base.join("/api/twilio/voice")?;

@@ -53,7 +53,8 @@ pub async fn join(whep: &Whep, endpoint: &Endpoint, options: &Options) -> Result
     rtc.sdp_api().accept_answer(pending, answer)?;
 
     let (commands, orders) = mpsc::channel(1);
-    let task = tokio::spawn(peer::run(rtc, socket, local, Arc::clone(&reception), orders));
+    let task =
+        tokio::spawn(peer::run(rtc, socket, local, Arc::clone(&reception), orders, options.count_only));
     Ok(Listener { reception, whep: whep.clone(), resource, commands, task, patience: options.patience })
 }
 

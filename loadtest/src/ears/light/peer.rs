@@ -19,6 +19,9 @@ const BATCH: usize = 32;
 /// The largest datagram that is read whole.
 const DATAGRAM_AT_MOST: usize = 2_048;
 
+/// Bytes that AES-GCM adds to a packet (RFC 7714).
+const SEAL: usize = 16;
+
 /// How many packets of one listener are remembered to tell a replayed datagram from a forged one.
 const REMEMBERED: usize = 256;
 
@@ -29,8 +32,10 @@ pub(super) async fn run(
     local: SocketAddr,
     reception: Arc<Reception>,
     orders: mpsc::Receiver<Command>,
+    count_only: bool,
 ) {
-    let mut peer = Peer { rtc, socket, local, reception, accepted: Accepted::default() };
+    let accepted = Accepted::default();
+    let mut peer = Peer { rtc, socket, local, reception, accepted, count_only, decrypted: false };
     if let Err(error) = peer.run(orders).await {
         tracing::debug!(%error, "light listener");
     }
@@ -43,6 +48,9 @@ struct Peer {
     local: SocketAddr,
     reception: Arc<Reception>,
     accepted: Accepted,
+    count_only: bool,
+    /// A packet could be decrypted: the keys are right.
+    decrypted: bool,
 }
 
 impl Peer {
@@ -86,8 +94,11 @@ impl Peer {
                 Err(error) => return Err(error.into()),
             };
             let datagram = buffer.get(..length).unwrap_or_default();
-            let Ok(contents) = datagram.try_into() else { continue };
             let now = Instant::now();
+            if self.count_only && self.decrypted && self.count(now, datagram) {
+                continue;
+            }
+            let Ok(contents) = datagram.try_into() else { continue };
             let replay = self.accepted.contains(datagram);
             let receive = Receive { proto: Protocol::Udp, source, destination: self.local, contents };
             self.rtc.handle_input(Input::Receive(now, receive))?;
@@ -100,6 +111,15 @@ impl Peer {
             }
         }
         Ok(())
+    }
+
+    /// Counts a datagram that is RTP by its header, and says whether it was.
+    fn count(&self, now: Instant, datagram: &[u8]) -> bool {
+        let Some(header) = Header::of(datagram) else { return false };
+        let Header { source, sequence, timestamp } = header;
+        let payload = datagram.get(12..datagram.len().saturating_sub(SEAL)).unwrap_or_default();
+        self.reception.packet(now, Packet { source, sequence, timestamp, payload });
+        true
     }
 
     /// Sends and tells all there is. Gives the next deadline, or nothing when the connection is over.
@@ -130,6 +150,7 @@ impl Peer {
             Event::Connected => self.reception.note_connected(Instant::now()),
             Event::RtpPacket(packet) => {
                 let header = &packet.header;
+                self.decrypted = true;
                 self.accepted.insert(*header.ssrc, header.sequence_number);
                 self.reception.packet(
                     packet.timestamp,
@@ -171,8 +192,28 @@ impl Accepted {
 
     /// Whether this datagram is RTP whose header is that of a packet already decrypted.
     fn contains(&self, datagram: &[u8]) -> bool {
-        let [128..=191, kind, high, low, _, _, _, _, s0, s1, s2, s3, ..] = *datagram else { return false };
-        let (source, number) = (u32::from_be_bytes([s0, s1, s2, s3]), u16::from_be_bytes([high, low]));
-        !(64..=95).contains(&(kind & 0x7f)) && self.ring.contains(&(source, number))
+        Header::of(datagram).is_some_and(|header| self.ring.contains(&(header.source, header.sequence)))
+    }
+}
+
+/// What stands at the head of an RTP packet without extensions (RFC 3550, section 5.1); SRTP leaves it readable.
+struct Header {
+    source: u32,
+    sequence: u16,
+    timestamp: u32,
+}
+
+impl Header {
+    fn of(datagram: &[u8]) -> Option<Self> {
+        let [128..=191, kind, high, low, t0, t1, t2, t3, s0, s1, s2, s3, ..] = *datagram else { return None };
+        // RTCP by its packet types (RFC 5761, section 4).
+        if (64..=95).contains(&(kind & 0x7f)) {
+            return None;
+        }
+        Some(Self {
+            source: u32::from_be_bytes([s0, s1, s2, s3]),
+            sequence: u16::from_be_bytes([high, low]),
+            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
+        })
     }
 }
