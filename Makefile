@@ -3,11 +3,12 @@
 CONSOLE := control/console
 BROWSER := tests/browser
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.1
 # nextest where it is there, else cargo's own runner.
 RUN_TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check rust-test console-test browser-test deny advisories bench quality cost join fuzz openapi picture
+.PHONY: help run test check rust-test console-test browser-test deny advisories bench quality cost load join fuzz openapi picture
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +53,11 @@ cost: release ## CPU a call-second: unheard and heard, from /proc, server and lo
 	target/release/loadtest cost --partyline target/release/partyline --calls 100 --seconds 30
 	target/release/loadtest cost --partyline target/release/partyline --calls 100 --heard 50 --seconds 30
 
+load: release ## CPU a packet, a join and a listener, next to the floor: one call with 500 and 1,000, many calls with 2
+	target/release/loadtest load --calls 1 --listeners 500
+	target/release/loadtest load --calls 1 --listeners 1000
+	target/release/loadtest load --calls 150 --listeners 2
+
 join: release $(BROWSER)/node_modules/.made ## POST to first audio: light client, then Chromium
 	@tools/need chromium
 	PARTYLINE=$(CURDIR)/target/release/partyline npm --prefix $(BROWSER) run join
@@ -59,7 +65,10 @@ join: release $(BROWSER)/node_modules/.made ## POST to first audio: light client
 picture: release $(BROWSER)/node_modules/.made ## The README's picture of the console
 	PARTYLINE=$(CURDIR)/target/release/partyline npm --prefix $(BROWSER) run picture
 
-fuzz: ## Fuzz a parser: make fuzz T=twilio_message S=60
+T ?= twilio_message
+S ?= 60
+fuzz: need-build ## Fuzz a parser, for S seconds: make fuzz T=twilio_message|stun|sdp|rtcp|session S=60
+	@cargo fuzz --version 2>/dev/null | grep -q $(CARGO_FUZZ_VERSION) || cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked
 	cd gateway && cargo +nightly fuzz run $(T) -- -max_total_time=$(S)
 
 openapi: ## Write control/openapi.json and the console's types anew

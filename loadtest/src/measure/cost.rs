@@ -100,7 +100,8 @@ impl Cost {
         let idle = self.window(&server, idle_seconds, bar).await?;
 
         bar.set_message("calls");
-        let (crowd, console, live) = server.place(self.calls, self.heard.max(1)).await?;
+        let console = server.login().await?;
+        let (crowd, live) = server.place(&console, self.calls, self.heard.max(1)).await?;
         tokio::time::sleep(SETTLE).await;
         bar.set_message("nobody listens");
         let unheard = self.window(&server, self.seconds, bar).await? / f64::from(self.calls);

@@ -165,10 +165,12 @@ impl Load {
         bar.set_message("server");
         let server = Server::start(&self.partyline, self.threads).await?;
         let (http, admin) = (reqwest::Client::new(), server.admin_url()?);
+        // Checking a password takes memory for a moment.
+        let console = server.login().await?;
         tokio::time::sleep(SETTLE).await;
         let empty = resident(server.pid())?;
         bar.set_message("calls");
-        let (crowd, console, live) = server.place(self.calls, self.calls).await?;
+        let (crowd, live) = server.place(&console, self.calls, self.calls).await?;
         tokio::time::sleep(SETTLE).await;
         let with_calls = resident(server.pid())?;
 

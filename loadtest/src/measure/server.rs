@@ -128,9 +128,19 @@ impl Server {
         }
     }
 
+    /// Signs in.
+    pub(super) async fn login(&self) -> Result<Console> {
+        Console::login(&self.calls_url()?, EMAIL, PASSWORD).await.context("signing in")
+    }
+
     /// Places calls that speak, each to its own conversation, and waits until control names at least `named` of
-    /// them as live.
-    pub(super) async fn place(&self, calls: u32, named: u32) -> Result<(Crowd, Console, Vec<String>)> {
+    /// them as live: gives their ids.
+    pub(super) async fn place(
+        &self,
+        console: &Console,
+        calls: u32,
+        named: u32,
+    ) -> Result<(Crowd, Vec<String>)> {
         let spec = self.call()?;
         let conversations = voices::all();
         let crowd = Crowd::place(calls as usize, PLACED_EVERY, |n| {
@@ -151,12 +161,11 @@ impl Server {
             "{live} of {calls} calls have a stream; the server says:\n{}",
             self.log()
         );
-        let console = Console::login(&self.calls_url()?, EMAIL, PASSWORD).await.context("signing in")?;
         let began = Instant::now();
         loop {
             let live: Vec<_> = console.live_calls().await?.into_iter().map(|call| call.id).collect();
             if live.len() >= calls.min(named) as usize {
-                return Ok((crowd, console, live));
+                return Ok((crowd, live));
             }
             ensure!(began.elapsed() < LIVE_WITHIN, "control names {} live calls, {calls} are up", live.len());
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -1,10 +1,9 @@
 //! Doors for fuzzers: functions that take bytes and must not panic.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{
-    Fragment, IceCredentials, Limits, Offer, Session, SessionConfig, Shared, SharedError, route, rtcp, stun,
-};
+use super::{Fragment, IceCredentials, Limits, Offer, Session, SessionConfig, Shared, route, rtcp, stun};
 
 /// Routes and parses a datagram as STUN.
 pub fn stun(data: &[u8]) {
@@ -32,7 +31,7 @@ pub fn rtcp(data: &[u8]) {
 
 /// Feeds a session datagrams, each after a byte of length and a byte of time, from an address it takes for
 /// its browser's if the length is even.
-pub fn session(now: Instant, offer: &Offer, data: &[u8]) -> Result<(), SharedError> {
+pub fn session(now: Instant, offer: &Offer, shared: Arc<Shared>, data: &[u8]) {
     let config = SessionConfig {
         ice: IceCredentials { ufrag: "ufrag".into(), pwd: "a password of some length".into() },
         tag: 1,
@@ -40,7 +39,6 @@ pub fn session(now: Instant, offer: &Offer, data: &[u8]) -> Result<(), SharedErr
         cname: "fuzz".into(),
         limits: Limits::default(),
     };
-    let shared = Shared::new()?;
     let mut session = Session::new(now, offer, config, shared);
     let (mut now, wall) = (now, SystemTime::UNIX_EPOCH);
     let friend = ([192, 0, 2, 1], 4000).into();
@@ -55,5 +53,4 @@ pub fn session(now: Instant, offer: &Offer, data: &[u8]) -> Result<(), SharedErr
         session.handle_timeout(now, wall);
         rest = next;
     }
-    Ok(())
 }
