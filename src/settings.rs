@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use common::AccountSid;
+use common::tls::Tls;
 use serde::Deserialize;
+
+mod tls;
 
 /// In front of every name in the environment.
 const PREFIX: &str = "PARTYLINE_";
@@ -52,11 +55,11 @@ macro_rules! keys {
 keys! {
     /// Control: API, console, Twilio's webhooks [default: 127.0.0.1:8080]
     http_addr,
-    /// What Twilio and browsers call control; signatures are checked against it [default: http://<http-addr>]
+    /// What Twilio and browsers call control; signatures are checked against it [default: http(s)://<http-addr>]
     public_url,
     /// Gateway: Twilio's sockets and WHEP [default: 127.0.0.1:8081]
     gateway_http_addr,
-    /// What browsers call the gateway; Twilio gets the same as wss [default: http://<gateway-http-addr>]
+    /// What browsers call the gateway; Twilio gets the same as wss [default: http(s)://<gateway-http-addr>]
     gateway_public_url,
     /// Gateway: media over UDP [default: 127.0.0.1:8082]
     gateway_udp_addr,
@@ -64,6 +67,10 @@ keys! {
     gateway_threads,
     /// Addresses that ICE announces instead, separated by commas: needed behind a port forward
     gateway_public_ips,
+    /// PEM file: the certificate and its chain; both planes then serve https and wss instead of http and ws
+    tls_cert,
+    /// PEM file: the certificate's key; both files are read anew when they change
+    tls_key,
     /// Metrics and health; never public [default: 127.0.0.1:8083]
     admin_addr,
     /// Where records are kept [default: sqlite://<data-dir>/partyline.db]
@@ -219,6 +226,8 @@ pub struct Settings {
     pub gateway_threads: NonZeroUsize,
     /// What ICE announces instead.
     pub gateway_public_ips: Vec<IpAddr>,
+    /// What both planes speak TLS with.
+    pub tls: Option<Tls>,
     /// Metrics and health.
     pub admin_addr: SocketAddr,
     /// Where records are kept.
@@ -245,14 +254,21 @@ impl Settings {
         if raw.redis_url.is_some() {
             return Err(bad("redis_url", "`partyline up` has both planes in one process and uses no Redis"));
         }
+        let tls = tls::open(raw.tls_cert.as_deref(), raw.tls_key.as_deref())?;
+        let public_url = url("public_url", raw.public_url.as_deref())?;
+        let gateway_public_url = url("gateway_public_url", raw.gateway_public_url.as_deref())?;
+        if tls.is_some() {
+            tls::must_be_https("public_url", public_url.as_deref())?;
+            tls::must_be_https("gateway_public_url", gateway_public_url.as_deref())?;
+        }
         Ok(Self {
             http_addr: parse("http_addr", raw.http_addr.as_deref().unwrap_or("127.0.0.1:8080"))?,
-            public_url: url("public_url", raw.public_url.as_deref())?,
+            public_url,
             gateway_http_addr: parse(
                 "gateway_http_addr",
                 raw.gateway_http_addr.as_deref().unwrap_or("127.0.0.1:8081"),
             )?,
-            gateway_public_url: url("gateway_public_url", raw.gateway_public_url.as_deref())?,
+            gateway_public_url,
             gateway_udp_addr: parse(
                 "gateway_udp_addr",
                 raw.gateway_udp_addr.as_deref().unwrap_or("127.0.0.1:8082"),
@@ -261,6 +277,7 @@ impl Settings {
             gateway_public_ips: list(raw.gateway_public_ips.as_deref())
                 .map(|ip| parse("gateway_public_ips", ip))
                 .collect::<Result<_, _>>()?,
+            tls,
             admin_addr: parse("admin_addr", raw.admin_addr.as_deref().unwrap_or("127.0.0.1:8083"))?,
             database_url,
             data_dir,
@@ -418,6 +435,11 @@ mod tests {
             ),
             (&[("PARTYLINE_BOOTSTRAP_TWILIO_NUMBER", "+15550100")], "set all three or none"),
             (&[("PARTYLINE_DATABASE_URL", "mysql://x")], "PARTYLINE_DATABASE_URL: must begin with"),
+            (&[("PARTYLINE_TLS_CERT", "/x")], "PARTYLINE_TLS_CERT: certificate and key belong together"),
+            (
+                &[("PARTYLINE_TLS_CERT", "/none"), ("PARTYLINE_TLS_KEY", "/x")],
+                "PARTYLINE_TLS_CERT: /none: No such file",
+            ),
             (&[("PARTYLINE_GATEWAY_PUBLIC_IPS", "192.0.2.1,x")], "PARTYLINE_GATEWAY_PUBLIC_IPS: x"),
         ] {
             let error = environment(variables).and_then(Settings::from_raw).unwrap_err().to_string();

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use common::admin::{self, Readiness};
 use common::bus::Bus;
 use common::serve::{Limits, serve};
+use common::tls::Tls;
 use control::Control;
 use gateway::Gateway;
 use prometheus::Registry;
@@ -23,6 +24,7 @@ pub struct Up {
     control: Control,
     gateway: Gateway,
     admin: TcpListener,
+    tls: Option<Tls>,
     registry: Registry,
 }
 
@@ -45,8 +47,10 @@ impl Up {
         let http = bind("PARTYLINE_HTTP_ADDR", settings.http_addr).await?;
         let gateway_http = bind("PARTYLINE_GATEWAY_HTTP_ADDR", settings.gateway_http_addr).await?;
         let admin = bind("PARTYLINE_ADMIN_ADDR", settings.admin_addr).await?;
-        let public_url = url_or_addr(settings.public_url, &http)?;
-        let gateway_public_url = url_or_addr(settings.gateway_public_url, &gateway_http)?;
+        let tls = settings.tls;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let public_url = url_or_addr(settings.public_url, scheme, &http)?;
+        let gateway_public_url = url_or_addr(settings.gateway_public_url, scheme, &gateway_http)?;
         let mut allowed_origins = settings.allowed_origins;
         allowed_origins.push(public_url.clone());
 
@@ -55,6 +59,9 @@ impl Up {
         let signer = control::signing_key(&settings.data_dir)?;
         let bus = Bus::in_process();
         let registry = Registry::new();
+        if let Some(tls) = &tls {
+            tls.register(&registry)?;
+        }
 
         // The gateway first: when control answers Twilio, the stream's address must already listen.
         let gateway = gateway::Config {
@@ -64,6 +71,7 @@ impl Up {
             public_ips: settings.gateway_public_ips,
             allowed_origins: allowed_origins.clone(),
             http: Limits::default(),
+            tls: tls.clone(),
             ingest: gateway::ingest::Config::default(),
             listen: gateway::listen::Config::default(),
         };
@@ -76,6 +84,7 @@ impl Up {
             database_url: settings.database_url,
             bootstrap: settings.bootstrap,
             allowed_origins,
+            tls: tls.clone(),
             sessions_per_minute: settings.sessions_per_minute.unwrap_or(defaults.sessions_per_minute),
             ..defaults
         };
@@ -83,11 +92,12 @@ impl Up {
 
         let addrs =
             Addrs { public_url, gateway_public_url, admin: admin.local_addr()?, udp: gateway.udp_addrs() };
-        Ok(Self { addrs, control, gateway, admin, registry })
+        Ok(Self { addrs, control, gateway, admin, tls, registry })
     }
 
     /// Serves until `stop` resolves, then ends in order: listeners are told, calls' records are closed.
     pub async fn run(self, stop: impl Future<Output = ()>) {
+        let tls = self.tls.clone();
         let (stopping, stopped) = watch::channel(false);
         let wait = |mut stopped: watch::Receiver<bool>| async move {
             let _sender_gone = stopped.wait_for(|stop| *stop).await;
@@ -99,7 +109,7 @@ impl Up {
             let media_over = watch::Sender::new(false);
             let after_media = media_over.subscribe();
             tokio::join!(
-                serve(self.admin, admin, Limits::default(), wait(after_media.clone())),
+                serve(self.admin, None, admin, Limits::default(), wait(after_media.clone())),
                 // Control goes last, so that it hears from the gateway how each call ended.
                 self.control.run(wait(after_media)),
                 async {
@@ -113,7 +123,16 @@ impl Up {
             readiness.set(false);
             stopping.send_replace(true);
         };
-        tokio::join!(all, stop);
+        let follow = async {
+            match &tls {
+                Some(tls) => tls.follow().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            never = follow => match never {},
+            _ = async { tokio::join!(all, stop) } => {}
+        }
     }
 }
 
@@ -121,9 +140,9 @@ async fn bind(key: &str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr} ({key})"))
 }
 
-fn url_or_addr(url: Option<String>, listener: &TcpListener) -> anyhow::Result<String> {
+fn url_or_addr(url: Option<String>, scheme: &str, listener: &TcpListener) -> anyhow::Result<String> {
     Ok(match url {
         Some(url) => url,
-        None => format!("http://{}", listener.local_addr()?),
+        None => format!("{scheme}://{}", listener.local_addr()?),
     })
 }

@@ -9,6 +9,7 @@ pub mod id;
 pub mod serve;
 pub mod sid;
 pub mod telemetry;
+pub mod tls;
 pub mod token;
 
 pub use id::{CallId, NodeId, SessionId, TenantId, TicketId, UserId};

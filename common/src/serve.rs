@@ -1,8 +1,8 @@
 //! The accept loop of every HTTP server here.
 //!
 //! `axum::serve` sets no header timeout and no cap on connections, so that a peer who sends half a
-//! request head holds a socket for ever. This loop has both, and ends in order: it stops accepting, lets
-//! what runs finish, and cuts what does not.
+//! request head holds a socket for ever. This loop has both, ends TLS where it is given a certificate, and
+//! stops in order: it accepts no more, lets what runs finish, and cuts what does not.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,10 +18,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
+
+use crate::tls::Tls;
 
 /// What a server allows.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +34,8 @@ pub struct Limits {
     /// Connections at one time. One more waits in the kernel's queue until another ends. One that became
     /// a WebSocket no longer counts: whoever serves those has a limit of its own.
     pub connections: usize,
-    /// From a connection's first byte, or the last answer on it, to the end of the next request head.
+    /// From a connection's first byte, or the last answer on it, to the end of the next request head. With TLS
+    /// the handshake has as long, and the first request head after it again.
     pub header: Duration,
     /// Largest request head, in bytes.
     pub head_bytes: usize,
@@ -48,18 +54,26 @@ impl Default for Limits {
     }
 }
 
-/// Serves `app` on `listener` until `stop` resolves, then lets what runs finish for a while.
+/// Serves `app` on `listener` until `stop` resolves, then lets what runs finish for a while. With `tls` it is
+/// https and wss, without http and ws.
 ///
 /// Handlers find the peer's address as `ConnectInfo<SocketAddr>`.
-pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: impl Future<Output = ()>) {
-    serve_on(Handle::current, listener, app, limits, stop).await;
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    app: Router,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) {
+    serve_on(Handle::current, listener, tls, app, limits, stop).await;
 }
 
 /// The same, with each connection on the runtime that `place` names for it. It stays there to its end, and so
-/// does the WebSocket that it may become.
+/// do its TLS and the WebSocket that it may become.
 pub async fn serve_on(
     place: impl Fn() -> Handle,
     listener: TcpListener,
+    tls: Option<Tls>,
     app: Router,
     limits: Limits,
     stop: impl Future<Output = ()>,
@@ -88,7 +102,66 @@ pub async fn serve_on(
         };
         let Ok(stream) = stream.into_std() else { continue };
         let _ = stream.set_nodelay(true);
-        let app = app.clone();
+        let connection =
+            Connection { http: http.clone(), app: app.clone(), peer, stopping: stopping.subscribe() };
+        // Two tasks and not one with a choice in it: a connection without TLS is not as large as one with it.
+        match tls.clone() {
+            None => place().spawn(async move {
+                // The socket joins the runtime that it is served by.
+                let Ok(stream) = TcpStream::from_std(stream) else { return };
+                connection.run(stream).await;
+                drop(permit);
+            }),
+            Some(tls) => place().spawn(async move {
+                let Ok(stream) = TcpStream::from_std(stream) else { return };
+                let mut connection = connection;
+                if let Some(stream) = connection.secure(&tls, stream, limits.header).await {
+                    connection.run(stream).await;
+                }
+                drop(permit);
+            }),
+        };
+    }
+    drop(listener);
+    stopping.send_replace(true);
+    // All places free again: nobody is left.
+    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+    let _cut_what_lingers = timeout(limits.linger, places.acquire_many(all)).await;
+}
+
+/// One connection, and what it is served with.
+struct Connection {
+    http: http1::Builder,
+    app: Router,
+    peer: SocketAddr,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Connection {
+    /// Shakes hands. `None` if that fails, takes too long or the server stops.
+    async fn secure(
+        &mut self,
+        tls: &Tls,
+        stream: TcpStream,
+        limit: Duration,
+    ) -> Option<TlsStream<TcpStream>> {
+        let shaken = tokio::select! {
+            shaken = timeout(limit, tls.accept(stream)) => shaken,
+            _ = self.stopping.changed() => return None,
+        };
+        match shaken {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "TLS handshake failed");
+            }
+            Err(_) => tracing::debug!("TLS handshake took too long"),
+        }
+        None
+    }
+
+    /// Serves requests to the connection's end.
+    async fn run(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+        let Self { http, app, peer, mut stopping } = self;
         let service = service_fn(move |request: Request<Incoming>| {
             let app = app.clone();
             async move {
@@ -97,30 +170,19 @@ pub async fn serve_on(
                 app.oneshot(request).await.map_err(|never: Infallible| never)
             }
         });
-        let (http, mut stopping) = (http.clone(), stopping.subscribe());
-        place().spawn(async move {
-            // The socket joins the runtime that it is served by.
-            let Ok(stream) = TcpStream::from_std(stream) else { return };
-            let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
-            let mut connection = std::pin::pin!(connection);
-            let ended = tokio::select! {
-                ended = &mut connection => ended,
-                _ = stopping.changed() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = ended {
-                tracing::debug!(error = &error as &dyn std::error::Error, "connection ended early");
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            _ = stopping.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
             }
-            drop(permit);
-        });
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error = &error as &dyn std::error::Error, "connection ended early");
+        }
     }
-    drop(listener);
-    stopping.send_replace(true);
-    // All places free again: nobody is left.
-    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
-    let _cut_what_lingers = tokio::time::timeout(limits.linger, places.acquire_many(all)).await;
 }
 
 async fn accept(
@@ -164,7 +226,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let app = Router::new().route("/", axum::routing::get(async || "hello"));
-        tokio::spawn(serve(listener, app, limits, std::future::pending()));
+        tokio::spawn(serve(listener, None, app, limits, std::future::pending()));
         addr
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::AccountSid;
 use common::serve::Limits;
+use common::tls::Tls;
 use url::{Host, Url};
 
 use crate::StartError;
@@ -27,6 +28,8 @@ pub struct Config {
     pub bootstrap: Option<Bootstrap>,
     /// What the HTTP server allows.
     pub http: Limits,
+    /// Serves https and wss with this; without it a proxy in front must.
+    pub tls: Option<Tls>,
     /// Origins, beside the public URL's, whose pages may use the API: `https://console.example.com`.
     pub allowed_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed when a client's address is counted.
@@ -49,6 +52,7 @@ impl Default for Config {
             database_url: "sqlite://data/partyline.db".to_owned(),
             bootstrap: None,
             http: Limits::default(),
+            tls: None,
             allowed_origins: Vec::new(),
             trusted_proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             sessions_per_minute: SESSIONS_PER_MINUTE,

@@ -178,13 +178,13 @@ impl Control {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self { app, listener, events, stop: stopping } = self;
         let jobs = tokio::spawn(jobs::run(app.clone(), events));
-        let limits = app.config.http;
+        let (limits, tls) = (app.config.http, app.config.tls.clone());
         let router = http::router(app.clone());
         let stop = async {
             stop.await;
             stopping.send_replace(true);
         };
-        common::serve::serve(listener, router, limits, stop).await;
+        common::serve::serve(listener, tls, router, limits, stop).await;
         // The jobs end by `stopping` too. What they were writing is then whole.
         if jobs.await.is_err() {
             tracing::error!("the background jobs had panicked");

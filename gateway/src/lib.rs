@@ -17,6 +17,7 @@ use std::time::Duration;
 use common::NodeId;
 use common::bus::{Bus, NodeCommand, NodeEvent, Subscription};
 use common::serve::{Limits, serve_on};
+use common::tls::Tls;
 use common::token::Verifier;
 use prometheus::Registry;
 use tokio::net::TcpListener;
@@ -43,6 +44,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// What the HTTP server allows.
     pub http: Limits,
+    /// Serves https and wss with this; without it a proxy in front must.
+    pub tls: Option<Tls>,
     /// Twilio's sockets.
     pub ingest: ingest::Config,
     /// Listeners.
@@ -80,6 +83,7 @@ pub struct Gateway {
     app: axum::Router,
     listener: TcpListener,
     limits: Limits,
+    tls: Option<Tls>,
     bus: Bus,
     commands: Subscription<NodeCommand>,
 }
@@ -102,7 +106,8 @@ impl Gateway {
         let hub = Arc::new(Hub::new(workers.outlets()));
         let ingest = ingest::Ingest::new(config, node, hub.clone(), bus.clone(), verifier.clone(), registry)?;
         let app = ingest.router().merge(listen::router(config, hub.clone(), workers.clone(), verifier)?);
-        Ok(Self { node, hub, threads, workers, ingest, app, listener, limits: config.http, bus, commands })
+        let (limits, tls) = (config.http, config.tls.clone());
+        Ok(Self { node, hub, threads, workers, ingest, app, listener, limits, tls, bus, commands })
     }
 
     /// The UDP addresses in use, one for each worker.
@@ -133,7 +138,7 @@ impl Gateway {
         tokio::select! {
             () = heartbeat => {}
             () = self.workers.obey(self.commands) => {}
-            () = serve_on(|| self.threads.place(), self.listener, self.app, self.limits, stop) => {}
+            () = serve_on(|| self.threads.place(), self.listener, self.tls, self.app, self.limits, stop) => {}
         }
         self.ingest.closed().await;
         self.workers.stop().await;

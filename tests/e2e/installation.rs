@@ -1,5 +1,6 @@
 //! A running installation of the test's own, and what tests do with it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use common::AccountSid;
@@ -17,9 +18,9 @@ use url::Url;
 
 const EMAIL: &str = "ada@acme.example";
 const PASSWORD: &str = "correct horse battery";
-const ACCOUNT_SID: &str = "AC11111111111111111111111111111111";
-const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
-const NUMBER: &str = "+15550100100";
+pub(crate) const ACCOUNT_SID: &str = "AC11111111111111111111111111111111";
+pub(crate) const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const NUMBER: &str = "+15550100100";
 
 /// How long a state may take to come about before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,22 +38,7 @@ pub(crate) struct Installation {
 impl Installation {
     pub(crate) async fn start() -> Self {
         let data_dir = tempfile::tempdir().unwrap();
-        let any = || Some("127.0.0.1:0".to_owned());
-        let raw = Raw {
-            http_addr: any(),
-            gateway_http_addr: any(),
-            gateway_udp_addr: any(),
-            admin_addr: any(),
-            data_dir: Some(data_dir.path().to_str().unwrap().to_owned()),
-            bootstrap_tenant: Some("Acme".to_owned()),
-            bootstrap_email: Some(EMAIL.to_owned()),
-            bootstrap_password: Some(PASSWORD.to_owned()),
-            bootstrap_twilio_account_sid: Some(ACCOUNT_SID.to_owned()),
-            bootstrap_twilio_auth_token: Some(AUTH_TOKEN.to_owned()),
-            bootstrap_twilio_number: Some(NUMBER.to_owned()),
-            bootstrap_twilio_dial: Some("+15550100200".to_owned()),
-            ..Raw::default()
-        };
+        let raw = settings(data_dir.path());
         let up = Up::new(Settings::from_raw(raw).unwrap()).await.unwrap();
         let addrs = up.addrs.clone();
         let (stop, stopped) = oneshot::channel();
@@ -87,10 +73,7 @@ impl Installation {
 
     /// The value of one series, name and labels as printed.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
-        let text = reqwest::get(format!("http://{}/metrics", self.addrs.admin)).await.unwrap();
-        let text = text.text().await.unwrap();
-        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("no series {series}")).parse().unwrap()
+        metric(&self.addrs, series).await
     }
 
     /// Waits until a series has this value.
@@ -103,6 +86,34 @@ impl Installation {
         let _already_over = self.stop.send(());
         self.running.await.unwrap();
     }
+}
+
+/// One tenant, free ports, and a database in `data_dir`.
+pub(crate) fn settings(data_dir: &Path) -> Raw {
+    let any = || Some("127.0.0.1:0".to_owned());
+    Raw {
+        http_addr: any(),
+        gateway_http_addr: any(),
+        gateway_udp_addr: any(),
+        admin_addr: any(),
+        data_dir: Some(data_dir.to_str().unwrap().to_owned()),
+        bootstrap_tenant: Some("Acme".to_owned()),
+        bootstrap_email: Some(EMAIL.to_owned()),
+        bootstrap_password: Some(PASSWORD.to_owned()),
+        bootstrap_twilio_account_sid: Some(ACCOUNT_SID.to_owned()),
+        bootstrap_twilio_auth_token: Some(AUTH_TOKEN.to_owned()),
+        bootstrap_twilio_number: Some(NUMBER.to_owned()),
+        bootstrap_twilio_dial: Some("+15550100200".to_owned()),
+        ..Raw::default()
+    }
+}
+
+/// The value of one series of an installation, name and labels as printed.
+pub(crate) async fn metric(addrs: &Addrs, series: &str) -> f64 {
+    let text = reqwest::get(format!("http://{}/metrics", addrs.admin)).await.unwrap();
+    let text = text.text().await.unwrap();
+    let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("no series {series}")).parse().unwrap()
 }
 
 /// A loud, steady tone.

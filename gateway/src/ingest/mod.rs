@@ -168,6 +168,7 @@ mod tests {
             public_ips: Vec::new(),
             allowed_origins: Vec::new(),
             http: common::serve::Limits::default(),
+            tls: None,
             ingest: Config::default(),
             listen: crate::listen::Config::default(),
         };

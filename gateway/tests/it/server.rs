@@ -42,6 +42,7 @@ impl Server {
             public_ips: Vec::new(),
             allowed_origins: Vec::new(),
             http: Limits::default(),
+            tls: None,
             ingest: ingest::Config::default(),
             listen: listen::Config::default(),
         };

@@ -182,6 +182,7 @@ pub(crate) fn config(public_url: &str) -> Config {
         public_ips: Vec::new(),
         allowed_origins: vec!["https://console.example".to_owned()],
         http: Limits::default(),
+        tls: None,
         ingest: ingest::Config::default(),
         listen: listen::Config::default(),
     }
