@@ -74,6 +74,8 @@ impl Nodes {
             NodeEvent::SessionEnded { tenant, session, reason, .. } => {
                 session_ended(app, tenant, session, &word::<SessionEnd>(&reason), now).await
             }
+            // Nobody asks for it yet.
+            NodeEvent::ListenersHeard { .. } => Ok(()),
             NodeEvent::Unknown => {
                 app.metrics.bus_missed.with_label_values(&["unknown"]).inc();
                 Ok(())
