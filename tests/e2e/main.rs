@@ -4,3 +4,4 @@
 
 mod hearing;
 mod installation;
+mod quality;
