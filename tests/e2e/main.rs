@@ -4,4 +4,5 @@
 
 mod hearing;
 mod installation;
+mod metrics;
 mod quality;
