@@ -8,7 +8,7 @@ CARGO_FUZZ_VERSION := 0.13.1
 RUN_TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check rust-test console-test browser-test deny advisories bench quality cost load join fuzz openapi picture
+.PHONY: help run test check rust-test console-test browser-test metrics-check deny advisories bench quality cost load join fuzz openapi picture
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -16,7 +16,7 @@ help: ## This list
 run: release ## Build all and start a demo: there is something to hear at once
 	target/release/partyline up --demo
 
-test: check deny rust-test console-test browser-test ## Everything
+test: check deny rust-test metrics-check console-test browser-test ## Everything
 
 check: need-build $(CONSOLE)/dist/index.html ## The quick part: formatting and lints
 	cargo fmt --all --check
@@ -33,6 +33,13 @@ browser-test: need-build $(CONSOLE)/dist/index.html $(BROWSER)/node_modules/.mad
 	@tools/need chromium
 	cargo build --workspace
 	npm --prefix $(BROWSER) test
+
+metrics-check: need-build $(CONSOLE)/dist/index.html ## Alert rules against their tests, and metrics' names on a live scrape
+	@tools/need promtool curl
+	promtool check rules deploy/prometheus/alerts.yml
+	promtool test rules deploy/prometheus/alerts_test.yml
+	cargo build --workspace
+	tools/scrape target/debug/partyline | promtool check metrics
 
 deny: ## Bans, licences and sources of all dependencies
 	@cargo deny --version 2>/dev/null | grep -q $(CARGO_DENY_VERSION) || cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked

@@ -29,7 +29,7 @@ pub struct Envelope<M> {
 }
 
 /// Gateway to control: what happened.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum NodeEvent {
     /// A gateway lives, and this is all that it holds. Sent each second.
@@ -106,9 +106,49 @@ pub enum NodeEvent {
         /// Why.
         reason: SessionEnd,
     },
+    /// How some listeners are heard: the newest there is of each. Sent each few seconds, for sessions whose
+    /// browser has reported; a gateway with many sends several.
+    ListenersHeard {
+        /// The gateway.
+        node: NodeId,
+        /// At most [`ListenerQuality::MAX_AT_ONCE`].
+        listeners: Vec<ListenerQuality>,
+    },
     /// Something this build does not know. Counted, never an error.
     #[serde(other)]
     Unknown,
+}
+
+/// How one listener is heard, as far as its gateway can know: from the browser's RTCP reports and the gateway's own
+/// clock. What the browser holds back in its jitter buffer is in none of the times.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ListenerQuality {
+    /// The session.
+    pub session: SessionId,
+    /// Packets sent to it.
+    pub packets: u64,
+    /// Part of the packets that was lost between the browser's last two reports, 0 to 1.
+    pub loss_ratio: f64,
+    /// Part of all packets that was lost, 0 to 1.
+    pub loss_ratio_total: f64,
+    /// How unevenly packets arrive (RFC 3550), in milliseconds.
+    pub jitter_ms: f64,
+    /// To the browser and back, in milliseconds. `None`: not known yet.
+    #[serde(default)]
+    pub round_trip_ms: Option<f64>,
+    /// From Twilio's frame to the browser, in milliseconds: the gateway's latency and half the round trip.
+    #[serde(default)]
+    pub behind_ms: Option<f64>,
+    /// How it sounds, 1 to 4.5: estimated from delay, jitter and loss.
+    #[serde(default)]
+    pub mos: Option<f64>,
+    /// How long ago the browser reported, in milliseconds, when this was sent: no two clocks need agree.
+    pub age_ms: u64,
+}
+
+impl ListenerQuality {
+    /// The most of them in one message.
+    pub const MAX_AT_ONCE: usize = 500;
 }
 
 /// Why a media stream ended.
@@ -242,6 +282,20 @@ mod tests {
         let json = r#"{"id":"01890000-0000-7000-8000-000000000001","sent_at":"2026-01-02T03:04:05Z","type":"stream_ended","node":"node_01890000000070008000000000000002","tenant":"ten_01890000000070008000000000000003","call":"call_01890000000070008000000000000004","stream":"MZ01890000000070008000000000000005","reason":"stalled"}"#;
         let parsed: Envelope<NodeEvent> = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::to_string(&parsed).unwrap(), json);
+    }
+
+    #[test]
+    fn the_wire_form_of_quality_is_frozen_and_may_grow() {
+        let json = r#"{"type":"listeners_heard","node":"node_01890000000070008000000000000002","listeners":[{"session":"ses_01890000000070008000000000000003","packets":500,"loss_ratio":0.0156,"loss_ratio_total":0.004,"jitter_ms":3.1,"round_trip_ms":40.2,"behind_ms":21.3,"mos":4.29,"age_ms":1200}]}"#;
+        let parsed: NodeEvent = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&parsed).unwrap(), json);
+
+        let unknown =
+            json.replace(r#""round_trip_ms":40.2,"behind_ms":21.3,"mos":4.29,"#, r#""colour":"red","#);
+        let NodeEvent::ListenersHeard { listeners, .. } = serde_json::from_str(&unknown).unwrap() else {
+            panic!("it is still the same kind")
+        };
+        assert_eq!((listeners[0].packets, listeners[0].mos), (500, None));
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub use crate::config::{Bootstrap, BootstrapTwilio, Config, Timings};
 use crate::crypto::SecretBox;
 pub use crate::crypto::{KeyError, signing_key};
 use crate::live::Hub;
+use crate::live::quality::Qualities;
 use crate::metrics::Metrics;
 use crate::store::Store;
 pub use crate::store::{OpenError, StoreError};
@@ -81,6 +82,7 @@ pub(crate) struct Shared {
     origins: HashSet<String>,
     pub(crate) store: Store,
     pub(crate) hub: Hub,
+    pub(crate) qualities: Qualities,
     pub(crate) bus: Bus,
     pub(crate) signer: Signer,
     pub(crate) verifier: Verifier,
@@ -152,6 +154,7 @@ impl Control {
             origins,
             store,
             hub,
+            qualities: Qualities::default(),
             bus,
             verifier: signer.verifier(),
             signer,

@@ -254,6 +254,40 @@ pub struct Listener {
     pub since: OffsetDateTime,
 }
 
+/// A person's open connection to a call, and how it is heard.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Hearing {
+    /// The connection.
+    #[serde(flatten)]
+    pub listener: Listener,
+    /// How it is heard. `null`: the browser has not reported yet, or its gateway is silent.
+    pub quality: Option<Quality>,
+}
+
+/// How a listener is heard, as far as the gateway can know: by the browser's reports and the gateway's own clock.
+/// What the browser holds back in its jitter buffer, mostly 20 to 100 ms, is in none of the times.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Quality {
+    /// Part of the packets that was lost between the browser's last two reports, 0 to 1.
+    pub loss_ratio: f64,
+    /// Part of all packets that was lost, 0 to 1.
+    pub loss_ratio_total: f64,
+    /// How unevenly packets arrive (RFC 3550).
+    pub jitter_ms: f64,
+    /// To the browser and back. `null`: not known yet.
+    pub round_trip_ms: Option<f64>,
+    /// From Twilio's frame to the browser: the gateway's own latency and half the round trip.
+    pub behind_ms: Option<f64>,
+    /// How it sounds, 1 (bad) to 4.5: the E-model's estimate (ITU-T G.107) from delay, jitter and loss. 4.4 is
+    /// the best a telephone can be.
+    pub mos: Option<f64>,
+    /// Packets sent to it.
+    pub packets: u64,
+    /// When the browser reported.
+    #[serde(with = "time::serde::rfc3339")]
+    pub reported_at: OffsetDateTime,
+}
+
 /// What a person's connection may do.
 #[derive(ToSchema)]
 #[schema(as = Mode, rename_all = "snake_case")]

@@ -70,6 +70,34 @@ pub struct Session {
     pub endpoint: Endpoint,
 }
 
+/// Somebody who hears a call.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Hearing {
+    /// The session.
+    pub id: String,
+    /// How well, once the listener has reported.
+    pub quality: Option<Quality>,
+}
+
+/// How a listener hears a call, as far as the server knows.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Quality {
+    /// Part of the packets lost, of late.
+    pub loss_ratio: f64,
+    /// Part of all packets lost.
+    pub loss_ratio_total: f64,
+    /// Jitter.
+    pub jitter_ms: f64,
+    /// Round trip, once known.
+    pub round_trip_ms: Option<f64>,
+    /// Delay behind Twilio's frame, once known.
+    pub behind_ms: Option<f64>,
+    /// The estimated opinion score, once known.
+    pub mos: Option<f64>,
+    /// Packets sent.
+    pub packets: u64,
+}
+
 /// Control, signed in to. When it is busy (503) or limits us (429) it is asked again, for up to a minute.
 #[derive(Clone, Debug)]
 pub struct Console {
@@ -92,6 +120,11 @@ struct LoggedIn {
 #[derive(Deserialize)]
 struct Calls {
     calls: Vec<Call>,
+}
+
+#[derive(Deserialize)]
+struct Listeners {
+    listeners: Vec<Hearing>,
 }
 
 #[derive(Deserialize)]
@@ -139,6 +172,17 @@ impl Console {
         let mut calls = self.active_calls().await?;
         calls.retain(|call| call.media.live);
         Ok(calls)
+    }
+
+    /// Who hears a call, and how well.
+    ///
+    /// # Errors
+    ///
+    /// As [`Console::active_calls`].
+    pub async fn listeners(&self, call: &str) -> Result<Vec<Hearing>, ApiError> {
+        let path = format!("/api/calls/{call}/listeners");
+        let request = self.http.get(self.base.join(&path)?).bearer_auth(&self.token);
+        Ok(answer::<Listeners>(request, &path).await?.listeners)
     }
 
     /// The right to listen to a call, for the next minute.

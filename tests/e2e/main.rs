@@ -4,4 +4,6 @@
 
 mod hearing;
 mod installation;
+mod metrics;
+mod quality;
 mod tls;

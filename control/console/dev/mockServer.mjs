@@ -145,6 +145,7 @@ export async function startMock({ port = 0, accessSeconds = 600 } = {}) {
       if (call === undefined) return problem(404, "not_found", "No such call.");
       if (part === undefined) return json(200, call);
       if (part === "events") return json(200, { events: mock.events.get(id) });
+      if (part === "listeners") return json(200, { listeners: [] });
       if (part === "sessions") {
         if (mock.sessionProblem !== null) return problem(...mock.sessionProblem);
         const session = { id: "ses_1", mode: "listen", token: "grant", ice_servers: [], expires_at: now() };

@@ -2,6 +2,8 @@
 
 #![expect(unused_qualifications, reason = "the macro that describes the API writes them")]
 
+use std::time::Instant;
+
 use axum::extract::State;
 use common::CallId;
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,7 @@ use super::extract::{Json, Path, Query, check_text, some};
 use crate::App;
 use crate::auth::Caller;
 use crate::error::{ApiError, Problem};
-use crate::model::{Call, CallEvent, CallRef, EventType, Listener, Role};
+use crate::model::{Call, CallEvent, CallRef, EventType, Hearing, Role};
 use crate::store::{CallFilter, CallPatch, Stats};
 
 /// Calls or events on one page, unless asked otherwise.
@@ -297,10 +299,10 @@ async fn events(
 #[derive(Serialize, ToSchema)]
 struct Listeners {
     /// Longest first; at most 1000.
-    listeners: Vec<Listener>,
+    listeners: Vec<Hearing>,
 }
 
-/// Who hears a call now.
+/// Who hears a call now, and how well.
 #[utoipa::path(get, path = "/api/calls/{id}/listeners", tag = "sessions",
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
     responses((status = 200, body = Listeners), (status = 404, body = Problem)))]
@@ -309,5 +311,10 @@ async fn listeners(
     caller: Caller,
     Path(call): Path<CallRef>,
 ) -> Result<axum::Json<Listeners>, ApiError> {
-    Ok(axum::Json(Listeners { listeners: app.store.session_list(caller.tenant(), call).await? }))
+    let (open, now) = (app.store.session_list(caller.tenant(), call).await?, Instant::now());
+    let listeners = open.into_iter().map(|listener| {
+        let quality = app.qualities.of(listener.id, now);
+        Hearing { listener, quality }
+    });
+    Ok(axum::Json(Listeners { listeners: listeners.collect() }))
 }

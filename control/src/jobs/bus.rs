@@ -74,6 +74,10 @@ impl Nodes {
             NodeEvent::SessionEnded { tenant, session, reason, .. } => {
                 session_ended(app, tenant, session, &word::<SessionEnd>(&reason), now).await
             }
+            NodeEvent::ListenersHeard { listeners, .. } => {
+                app.qualities.put(listeners, std::time::Instant::now(), now);
+                Ok(())
+            }
             NodeEvent::Unknown => {
                 app.metrics.bus_missed.with_label_values(&["unknown"]).inc();
                 Ok(())
@@ -277,6 +281,7 @@ pub(super) async fn session_ended(
     reason: &str,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
+    app.qualities.forget(session);
     let mut txn = app.store.begin().await?;
     let Some(state) = txn.session_end(tenant, session, reason, now).await? else { return Ok(()) };
     record_session(&mut txn, tenant, &state, EventType::SessionEnded, Some(reason), now).await?;

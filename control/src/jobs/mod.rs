@@ -49,6 +49,7 @@ async fn forget_old(app: &App) {
     app.login_by_address.forget();
     app.login_by_email.forget();
     app.sessions_by_user.forget();
+    app.qualities.forget_old(std::time::Instant::now());
     let forgotten = async {
         let mut txn = app.store.begin().await?;
         txn.sign_ins_forget(OffsetDateTime::now_utc()).await?;

@@ -4,6 +4,7 @@
 //! memory, so that a socket that keeps up reads nothing from disk. A socket that falls behind reads what
 //! it missed from the database; so none is ever lost or doubled, and a slow socket costs no memory.
 
+pub(crate) mod quality;
 pub(crate) mod socket;
 
 use std::collections::{HashMap, VecDeque};

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use common::bus::{NodeCommand, NodeEvent, Received, SessionEnd};
+use common::bus::{ListenerQuality, NodeCommand, NodeEvent, Received, SessionEnd};
 use common::token::{ListenGrant, Mode};
 use common::{CallId, SessionId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::server::{Person, Server, call_sid, code};
 
@@ -61,6 +62,71 @@ async fn a_listener_is_granted_counted_and_gone() {
         history["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["call.incoming", "call.answered", "call.media", "session.started", "session.ended"]);
     assert_eq!(history["events"][4]["data"]["reason"], "revoked");
+}
+
+#[tokio::test]
+async fn how_a_listener_hears_it_is_told_as_long_as_there_is_one() {
+    let server = Server::start().await;
+    let person = server.login(1).await;
+    let viewer = server.hire(&person, "viewer").await;
+    let call = server.ring_live(&person, 1, 1).await;
+    let (session, grant) = open(&server, &person, call).await;
+    let (silent, silent_grant) = open(&server, &viewer, call).await;
+    let path = format!("/api/calls/{call}/listeners");
+    server.bus.events.publish(started(&server, &grant));
+    server.bus.events.publish(started(&server, &silent_grant));
+    let both = |body: &Value| body["listeners"].as_array().unwrap().len() == 2;
+    let body = server.until(&person, &path, both).await;
+    assert_eq!(body["listeners"][0]["quality"], Value::Null, "nobody has reported");
+
+    let before = OffsetDateTime::now_utc();
+    for packets in [250, 500] {
+        server.bus.events.publish(heard(&server, session, packets));
+    }
+    let newest = |body: &Value| body["listeners"][0]["quality"]["packets"] == 500;
+    let body = server.until(&viewer, &path, newest).await;
+    let listener = &body["listeners"][0];
+    assert_eq!((&listener["id"], &listener["mode"]), (&json!(session), &json!("listen")));
+    let mut quality = listener["quality"].clone();
+    let reported_at = quality.as_object_mut().unwrap().remove("reported_at").unwrap();
+    let reported_at = OffsetDateTime::parse(reported_at.as_str().unwrap(), &Rfc3339).unwrap();
+    let age = OffsetDateTime::now_utc() - reported_at;
+    assert!(reported_at >= before - Duration::from_secs(2) && age >= Duration::from_secs(2), "{age}");
+    assert_eq!(
+        quality,
+        json!({
+            "loss_ratio": 0.0156, "loss_ratio_total": 0.004, "jitter_ms": 3.1, "round_trip_ms": 40.2,
+            "behind_ms": 21.3, "mos": null, "packets": 500,
+        })
+    );
+    assert_eq!(body["listeners"][1]["id"], json!(silent));
+    assert_eq!(body["listeners"][1]["quality"], Value::Null, "the other has not reported");
+
+    server.bus.events.publish(NodeEvent::SessionEnded {
+        tenant: grant.tenant,
+        call,
+        session,
+        user: grant.user,
+        reason: SessionEnd::Left,
+    });
+    let one = |body: &Value| body["listeners"].as_array().unwrap().len() == 1;
+    let body = server.until(&person, &path, one).await;
+    assert_eq!(body["listeners"][0]["id"], json!(silent));
+}
+
+fn heard(server: &Server, session: SessionId, packets: u64) -> NodeEvent {
+    let quality = ListenerQuality {
+        session,
+        packets,
+        loss_ratio: 0.0156,
+        loss_ratio_total: 0.004,
+        jitter_ms: 3.1,
+        round_trip_ms: Some(40.2),
+        behind_ms: Some(21.3),
+        mos: None,
+        age_ms: 2000,
+    };
+    NodeEvent::ListenersHeard { node: server.node, listeners: vec![quality] }
 }
 
 #[tokio::test]

@@ -22,8 +22,21 @@ const LOSS: &[f64] = &[0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
 const ROUND_TRIP: &[f64] = &[0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0];
 const JITTER: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5];
 
+/// An estimate of 4 and more is good, below 3.1 many complain.
+const MOS: &[f64] = &[1.0, 1.5, 2.0, 2.5, 3.0, 3.25, 3.5, 3.75, 4.0, 4.1, 4.2, 4.3, 4.4, 4.5];
+/// The timer itself is as fine as a millisecond; from 20 ms on a packet comes late.
+const STALL: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
+
 /// Kinds of datagram, by the first byte (RFC 7983).
 const CLASSES: [&str; 4] = ["stun", "dtls", "srtp", "other"];
+
+/// The codes of refused requests that a dashboard shows from the start.
+#[rustfmt::skip]
+const REFUSALS: [&str; 18] = [
+    "bad_body", "bad_fragment", "bad_sdp", "body_timeout", "call_not_found", "call_not_live", "method_not_allowed",
+    "over_capacity", "precondition_failed", "precondition_required", "rate_limited", "session_in_use",
+    "session_not_found", "session_revoked", "too_large", "unauthorized", "unsupported_media_type", "unsupported_sdp",
+];
 
 /// Handles to the metrics of listeners. Cloning shares them; no lookup by name happens after the start
 /// but for what is rare.
@@ -36,11 +49,14 @@ pub(super) struct Metrics {
     pub(super) forward: Histogram,
     rejected: IntCounterVec,
     auth_failed: IntCounter,
+    replayed: IntCounter,
     handshakes: IntCounterVec,
     restarts: IntCounterVec,
     loss: Histogram,
     round_trip: Histogram,
     jitter: Histogram,
+    pub(super) mos: Histogram,
+    stall: Histogram,
     pub(super) panics: IntCounter,
     pub(super) packets: IntCounter,
     sent: IntCounter,
@@ -94,13 +110,27 @@ impl Metrics {
             )?,
             auth_failed: counter(
                 "partyline_srtp_auth_failed_total",
-                "SRTP and SRTCP that was not authentic, or replayed",
+                "SRTP and SRTCP that was not authentic, or of another source",
+            )?,
+            replayed: counter(
+                "partyline_srtp_replayed_total",
+                "SRTP and SRTCP that had come before, or was too old to tell",
             )?,
             handshakes: counters("partyline_dtls_handshakes_total", "DTLS handshakes", &["result"])?,
             restarts: counters("partyline_ice_restarts_total", "ICE restarts asked for", &["result"])?,
             loss: histogram("partyline_packet_loss_ratio", "Loss that listeners report", LOSS)?,
             round_trip: histogram("partyline_rtt_seconds", "Round trip to listeners", ROUND_TRIP)?,
             jitter: histogram("partyline_jitter_seconds", "Jitter that listeners report", JITTER)?,
+            mos: histogram(
+                "partyline_mos_estimate",
+                "How listeners hear it, by the E-model (ITU-T G.107)",
+                MOS,
+            )?,
+            stall: histogram(
+                "partyline_loop_stall_seconds",
+                "How late a media worker's timer was served",
+                STALL,
+            )?,
             panics: counter("partyline_session_panics_total", "Sessions that ended by a fault of ours")?,
             packets: counter("partyline_rtp_packets_sent_total", "Audio packets sent to listeners")?,
             sent: counter("partyline_udp_sent_total", "Datagrams sent")?,
@@ -113,7 +143,7 @@ impl Metrics {
             buffers,
             refusals: counters("partyline_whep_refused_total", "WHEP requests refused", &["code"])?,
         };
-        let all: [Box<dyn Collector>; 19] = [
+        let all: [Box<dyn Collector>; 22] = [
             Box::new(active),
             Box::new(join),
             Box::new(this.buffers.clone()),
@@ -121,11 +151,14 @@ impl Metrics {
             Box::new(this.forward.clone()),
             Box::new(this.rejected.clone()),
             Box::new(this.auth_failed.clone()),
+            Box::new(this.replayed.clone()),
             Box::new(this.handshakes.clone()),
             Box::new(this.restarts.clone()),
             Box::new(this.loss.clone()),
             Box::new(this.round_trip.clone()),
             Box::new(this.jitter.clone()),
+            Box::new(this.mos.clone()),
+            Box::new(this.stall.clone()),
             Box::new(this.panics.clone()),
             Box::new(this.packets.clone()),
             Box::new(this.sent.clone()),
@@ -171,6 +204,9 @@ impl Metrics {
         for reason in ["full", "refused"] {
             self.send_errors.with_label_values(&[reason]);
         }
+        for code in REFUSALS {
+            self.refusals.with_label_values(&[code]);
+        }
     }
 
     pub(super) fn ended(&self, reason: SessionEnd) {
@@ -208,11 +244,15 @@ impl Metrics {
         }
     }
 
-    pub(super) fn report(&self, report: &Report) {
+    /// A browser said how it receives; `mos` is what follows from that.
+    pub(super) fn report(&self, report: &Report, mos: Option<f64>) {
         self.loss.observe(report.fraction_lost.into());
         self.jitter.observe(report.jitter.as_secs_f64());
         if let Some(round_trip) = report.round_trip {
             self.round_trip.observe(round_trip.as_secs_f64());
+        }
+        if let Some(mos) = mos {
+            self.mos.observe(mos);
         }
     }
 
@@ -260,6 +300,7 @@ impl Restart {
 pub(super) struct Tally {
     metrics: Metrics,
     forward: LocalHistogram,
+    stall: LocalHistogram,
     packets: u64,
     sent: Sent,
     counts: Counts,
@@ -270,15 +311,20 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new(metrics: Metrics) -> Self {
-        let forward = metrics.forward.local();
+        let (forward, stall) = (metrics.forward.local(), metrics.stall.local());
         let (sent, counts) = (Sent::default(), Counts::default());
-        Self { metrics, forward, packets: 0, sent, counts, overruns: 0, dirty: false }
+        Self { metrics, forward, stall, packets: 0, sent, counts, overruns: 0, dirty: false }
     }
 
     /// A call's packet has gone to all who hear it here, this long after its frame came.
     pub(super) fn forwarded(&mut self, latency: Duration) {
         self.forward.observe(latency.as_secs_f64());
         self.dirty = true;
+    }
+
+    /// The worker's timer was served this late. Alone that is no reason to wake up again for the metrics.
+    pub(super) fn woke(&mut self, late: Duration) {
+        self.stall.observe(late.as_secs_f64());
     }
 
     /// A listener's packet was written.
@@ -297,7 +343,8 @@ impl Tally {
         self.counts.bad_checks += counts.bad_checks;
         self.counts.limited_checks += counts.limited_checks;
         self.counts.strangers += counts.strangers;
-        self.counts.bad_srtp += counts.bad_srtp;
+        self.counts.replayed += counts.replayed;
+        self.counts.unauthentic += counts.unauthentic;
         self.counts.unheard += counts.unheard;
         self.dirty = true;
     }
@@ -306,6 +353,7 @@ impl Tally {
     pub(super) fn flush(&mut self, udp: &Udp) {
         let metrics = &self.metrics;
         self.forward.flush();
+        self.stall.flush();
         metrics.packets.inc_by(std::mem::take(&mut self.packets));
         let sent = std::mem::take(&mut self.sent);
         metrics.sent.inc_by(sent.sent);
@@ -321,7 +369,8 @@ impl Tally {
         ] {
             metrics.rejected.with_label_values(&[class, reason]).inc_by(count);
         }
-        metrics.auth_failed.inc_by(counts.bad_srtp);
+        metrics.auth_failed.inc_by(counts.unauthentic);
+        metrics.replayed.inc_by(counts.replayed);
         if let Some(overruns) = udp.overruns() {
             // The kernel's count wraps.
             metrics.overruns.inc_by(overruns.wrapping_sub(self.overruns).into());

@@ -24,6 +24,10 @@ use super::slab::{Key, Slab};
 use super::timers::{Alarm, Timers};
 use crate::hub::{CallKey, Ear, LiveCall};
 
+mod quality;
+
+use self::quality::{Quality, Telling};
+
 /// The finest a session's timer is served: one that is due for ever does not stop the worker.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -46,6 +50,7 @@ pub(super) struct Sessions {
     entries: Slab<Entry>,
     routes: Routes,
     timers: Timers,
+    telling: Telling,
     /// Whose sessions hear which call.
     calls: HashMap<CallKey, Vec<Key>>,
     /// Reused: events of one session.
@@ -73,8 +78,7 @@ struct Entry {
     /// Our address that its browser talks to, if the socket has several.
     local: Option<IpAddr>,
     validated: bool,
-    /// Audio has been sent.
-    heard: bool,
+    quality: Quality,
     /// Why we ended it, if it was us.
     ending: Option<SessionEnd>,
 }
@@ -89,6 +93,7 @@ impl Sessions {
             entries: Slab::new(),
             routes: Routes::default(),
             timers: Timers::default(),
+            telling: Telling::default(),
             calls: HashMap::new(),
             events: Vec::new(),
         }
@@ -108,7 +113,7 @@ impl Sessions {
             ear: None,
             local: None,
             validated: false,
-            heard: false,
+            quality: Quality::default(),
             ending: None,
         });
         self.calls.entry(call_key).or_default().push(key);
@@ -157,7 +162,8 @@ impl Sessions {
     pub(super) fn deliver(&mut self, call: CallKey, packet: &OpusPacket) {
         let Some(members) = self.calls.get(&call) else { return };
         let (sessions, out, join) = (&mut self.entries, &mut self.out, &self.setting.metrics.join);
-        let (mut at, mut written) = (0, 0u64);
+        // Once for all: what sealing for the others costs is less than anybody's clock can tell over the net.
+        let (mut at, mut written, latency) = (0, 0u64, packet.arrived.elapsed());
         let mut broken = Vec::new(); // does not allocate while it is empty
         while at < members.len() {
             // Once around all sessions, not around each: it costs nothing until one panics.
@@ -172,8 +178,7 @@ impl Sessions {
                     out.sender.commit(to, entry.local);
                     out.tally.packet();
                     written += 1;
-                    if !entry.heard {
-                        entry.heard = true;
+                    if entry.quality.sent(latency) {
                         join.first_audio.observe(entry.record.opened.elapsed().as_secs_f64());
                     }
                 }
@@ -206,7 +211,7 @@ impl Sessions {
 
     /// When the earliest timer is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.telling.next()).min()
     }
 
     /// Serves the timers that are due.
@@ -223,6 +228,7 @@ impl Sessions {
                 }
             });
         }
+        self.tell_quality(now);
         let entries = &mut self.entries;
         self.timers.prune(entries.len(), |at, key| entries.get_mut(key).is_some_and(|e| e.alarm.is(at)));
     }
@@ -325,7 +331,7 @@ impl Sessions {
                     mode: grant.mode,
                 });
             }
-            Event::Report(report) => metrics.report(&report),
+            Event::Report(report) => self.report(key, Instant::now(), report),
             Event::Closed(_) => {}
         }
     }

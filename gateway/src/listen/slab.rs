@@ -52,6 +52,11 @@ impl<T> Slab<T> {
         Some(value)
     }
 
+    /// All that are here.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.places.iter().filter_map(|place| place.value.as_ref())
+    }
+
     /// How many are here.
     pub(super) fn len(&self) -> usize {
         self.places.len() - self.free.len()

@@ -72,7 +72,9 @@ impl Worker {
             let inbox = &self.inbox.door;
             tokio::select! {
                 () = inbox.rung() => {}
-                () = &mut timer => {}
+                () = &mut timer => {
+                    self.sessions.out.tally.woke(timer.deadline().elapsed());
+                }
                 readable = self.readable.readable() => {
                     let (Ok(mut readable), worker) = (
                         readable,

@@ -2,7 +2,7 @@
 
 import createClient from "openapi-fetch";
 import type { Account } from "./account.ts";
-import type { Call, CallEvent, SessionGrant } from "./contract.ts";
+import type { Call, CallEvent, Hearing, SessionGrant } from "./contract.ts";
 import { isCall } from "./liveList.ts";
 import { ApiError, problemOf } from "./problem.ts";
 import type { paths } from "./schema.ts";
@@ -15,6 +15,8 @@ export interface Api {
   call(id: string, signal?: AbortSignal): Promise<Call>;
   /** What happened to it, oldest first. */
   callEvents(id: string, signal?: AbortSignal): Promise<CallEvent[]>;
+  /** Who hears it now, and how well. */
+  listeners(id: string, signal?: AbortSignal): Promise<Hearing[]>;
   /** Leave to listen, good for one connection that opens within a minute. */
   openSession(id: string, signal?: AbortSignal): Promise<SessionGrant>;
 }
@@ -48,6 +50,13 @@ export function createApi(baseUrl: string, account: Account): Api {
         if (more.length < PAGE) break;
       }
       return events;
+    },
+    async listeners(id, signal) {
+      const answer = client.GET("/api/calls/{id}/listeners", {
+        params: { path: { id } },
+        ...maybe(signal),
+      });
+      return (await success(answer)).listeners;
     },
     async openSession(id, signal) {
       const body = { mode: "listen" } as const;

@@ -13,6 +13,12 @@ export type CallStatus = Call["status"];
 /** One line of a call's history. */
 export type CallEvent = Schemas["CallEvent"];
 
+/** A person who hears a call, and how well: null until the browser has reported. */
+export type Hearing = Schemas["Hearing"];
+
+/** How well somebody hears a call, as the gateway knows it. */
+export type Quality = Schemas["Quality"];
+
 /** Who is signed in. */
 export type User = Schemas["User"];
 

@@ -474,7 +474,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** Who hears a call now. */
+    /** Who hears a call now, and how well. */
     get: {
       parameters: {
         query?: never;
@@ -1429,6 +1429,10 @@ export interface components {
       | "call.media"
       | "session.started"
       | "session.ended";
+    /** @description A person's open connection to a call, and how it is heard. */
+    Hearing: components["schemas"]["Listener"] & {
+      quality?: components["schemas"]["Quality"] | null;
+    };
     /** @description A person's open connection to a call. */
     Listener: {
       /** @description The session. */
@@ -1446,7 +1450,7 @@ export interface components {
     /** @description Who hears a call. */
     Listeners: {
       /** @description Longest first; at most 1000. */
-      listeners: components["schemas"]["Listener"][];
+      listeners: components["schemas"]["Hearing"][];
     };
     /** @description What a live socket sends for each event. */
     LiveEvent: {
@@ -1586,6 +1590,53 @@ export interface components {
       title: string;
       /** @description A URI that names the kind of problem; ends in `code`. */
       type: string;
+    };
+    /**
+     * @description How a listener is heard, as far as the gateway can know: by the browser's reports and the gateway's own clock.
+     *     What the browser holds back in its jitter buffer, mostly 20 to 100 ms, is in none of the times.
+     */
+    Quality: {
+      /**
+       * Format: double
+       * @description From Twilio's frame to the browser: the gateway's own latency and half the round trip.
+       */
+      behind_ms?: number | null;
+      /**
+       * Format: double
+       * @description How unevenly packets arrive (RFC 3550).
+       */
+      jitter_ms: number;
+      /**
+       * Format: double
+       * @description Part of the packets that was lost between the browser's last two reports, 0 to 1.
+       */
+      loss_ratio: number;
+      /**
+       * Format: double
+       * @description Part of all packets that was lost, 0 to 1.
+       */
+      loss_ratio_total: number;
+      /**
+       * Format: double
+       * @description How it sounds, 1 (bad) to 4.5: the E-model's estimate (ITU-T G.107) from delay, jitter and loss. 4.4 is
+       *     the best a telephone can be.
+       */
+      mos?: number | null;
+      /**
+       * Format: int64
+       * @description Packets sent to it.
+       */
+      packets: number;
+      /**
+       * Format: date-time
+       * @description When the browser reported.
+       */
+      reported_at: string;
+      /**
+       * Format: double
+       * @description To the browser and back. `null`: not known yet.
+       */
+      round_trip_ms?: number | null;
     };
     /**
      * @description What a person may do.

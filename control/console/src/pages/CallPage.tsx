@@ -6,6 +6,7 @@ import { CallFacts } from "../parts/CallFacts.tsx";
 import { Duration } from "../parts/Duration.tsx";
 import { EventLog } from "../parts/EventLog.tsx";
 import { Icon } from "../parts/Icon.tsx";
+import { Listeners } from "../parts/Listeners.tsx";
 import { Notice } from "../parts/Notice.tsx";
 import { Player } from "../parts/Player.tsx";
 import { StatusPill } from "../parts/StatusPill.tsx";
@@ -86,6 +87,7 @@ function CallView({ call }: { call: Call }): ReactElement {
       </header>
       <Player call={call} monitor={monitor} />
       <div className="call-more">
+        {over ? null : <Listeners callId={call.id} clockOffsetMs={clockOffsetMs} />}
         <EventLog callId={call.id} />
         <CallFacts call={call} />
       </div>

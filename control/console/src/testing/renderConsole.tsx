@@ -3,7 +3,7 @@
 import type { AccountState } from "@partyline/client/account";
 import type { Api } from "@partyline/client/api";
 import { Cell } from "@partyline/client/cell";
-import type { Call } from "@partyline/client/contract";
+import type { Call, Hearing } from "@partyline/client/contract";
 import type { LiveEvent } from "@partyline/client/liveFeed";
 import { EMPTY_LIST, type FeedState, type LiveList, type LiveRow } from "@partyline/client/liveList";
 import type { CallMonitor, MonitorState } from "@partyline/client/monitor";
@@ -37,6 +37,7 @@ export function makeParts() {
     signIn: null as Problem | null,
     call: null as Call | Problem | null,
     events: [] as Awaited<ReturnType<Api["callEvents"]>>,
+    listeners: [] as Hearing[] | Problem | null,
   };
   const partyline: Partyline = {
     account: {
@@ -60,6 +61,11 @@ export function makeParts() {
         return "id" in call ? Promise.resolve(call) : Promise.reject(new ApiError(call));
       },
       callEvents: () => Promise.resolve(answers.events),
+      listeners: () => {
+        const { listeners } = answers;
+        if (listeners === null) return new Promise(() => undefined);
+        return "kind" in listeners ? Promise.reject(new ApiError(listeners)) : Promise.resolve(listeners);
+      },
       openSession: () => Promise.resolve(makeGrant()),
     },
     feed: {

@@ -78,8 +78,10 @@ pub struct Counts {
     pub limited_checks: u64,
     /// Datagrams other than STUN from an address that is not this session's.
     pub strangers: u64,
-    /// SRTP and SRTCP that was no such thing: not authentic, replayed, from another source.
-    pub bad_srtp: u64,
+    /// SRTP and SRTCP that came before, or is too old to tell. Its tag was not checked.
+    pub replayed: u64,
+    /// SRTP and SRTCP that was no such thing: not authentic, cut, from another source.
+    pub unauthentic: u64,
     /// Authentic RTP that was dropped because the session only listens.
     pub unheard: u64,
     /// RTP packets written.

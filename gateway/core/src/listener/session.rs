@@ -11,7 +11,7 @@ use super::dtls::{Dtls, Progress, Shared};
 use super::event::{CloseReason, Counts, Event, Output, Transmit};
 use super::ice::{IceCredentials, RemoteIce};
 use super::sdp::{Offer, Ours, answer};
-use super::srtp::{Keys, Receiver, Sender};
+use super::srtp::{Bad, Keys, Receiver, Sender};
 use super::{fragment, random, rtcp};
 use crate::frame::OpusPacket;
 
@@ -179,25 +179,25 @@ impl Session {
         let Some(media) = &mut self.media else { return };
         let mut copy = [0; MAX_SRTP];
         let (Some(copy), Some(kind)) = (copy.get_mut(..datagram.len()), datagram.get(1)) else {
-            self.counts.bad_srtp += 1;
+            self.counts.unauthentic += 1;
             return;
         };
         copy.copy_from_slice(datagram);
         // RTCP by its packet types (RFC 5761, section 4).
         if (192..224).contains(kind) {
             match media.receiver.open_rtcp(copy) {
-                Some(compound) => {
+                Ok(compound) => {
                     if let Some(report) = rtcp::report(compound, self.ssrc, wall) {
                         self.out.event(Event::Report(report));
                     }
                 }
-                None => self.counts.bad_srtp += 1,
+                Err(bad) => self.counts.bad_srtp(bad),
             }
         } else {
             match media.receiver.open_rtp(copy) {
                 // A listener is heard by nobody, whatever it sends.
-                Some(_) => self.counts.unheard += 1,
-                None => self.counts.bad_srtp += 1,
+                Ok(_) => self.counts.unheard += 1,
+                Err(bad) => self.counts.bad_srtp(bad),
             }
         }
     }
@@ -340,6 +340,15 @@ impl Session {
         self.media = None;
         self.dtls = Dtls::new(Arc::default());
         self.out.event(Event::Closed(reason));
+    }
+}
+
+impl Counts {
+    fn bad_srtp(&mut self, bad: Bad) {
+        match bad {
+            Bad::Replayed => self.replayed += 1,
+            Bad::Unauthentic => self.unauthentic += 1,
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 use std::net::SocketAddr;
 
+use common::bus::ListenerQuality;
 use common::token::{ListenGrant, Mode};
 use common::{CallId, TenantId, UserId};
-use gateway_core::listener::{Limits, Offer, SessionConfig, Shared};
+use gateway_core::listener::{Limits, Offer, Report, SessionConfig, Shared};
 use prometheus::Registry as Prometheus;
 
 use super::*;
@@ -100,6 +101,38 @@ fn a_packet_for_listeners_that_are_not_connected_goes_nowhere() {
     assert_eq!(fixture.sessions.setting.metrics.forward.get_sample_count(), 0);
 }
 
+#[test]
+fn control_is_told_of_all_who_have_reported_in_messages_of_a_bounded_size() {
+    let mut fixture = Fixture::new();
+    let call = fixture.call();
+    let records: Vec<_> = (0..ListenerQuality::MAX_AT_ONCE + 2).map(|_| fixture.add(&call)).collect();
+    let now = Instant::now();
+    let report = Report {
+        fraction_lost: 0.0,
+        total_lost: 0,
+        jitter: Duration::from_millis(2),
+        round_trip: Some(Duration::from_millis(30)),
+    };
+    // All but one.
+    for record in &records[1..] {
+        let key = fixture.sessions.routes.by_tag(record.tag).unwrap();
+        fixture.sessions.report(key, now, report);
+    }
+    assert!(fixture.sessions.next_due().unwrap() <= now + Duration::from_secs(5));
+    fixture.sessions.tell_quality(now + Duration::from_millis(4999));
+    assert_eq!(fixture.told(), Vec::<usize>::new(), "not yet");
+    fixture.sessions.tell_quality(now + Duration::from_secs(5));
+    assert_eq!(fixture.told(), [ListenerQuality::MAX_AT_ONCE, 1]);
+    fixture.sessions.tell_quality(now + Duration::from_secs(6));
+    assert_eq!(fixture.told(), Vec::<usize>::new(), "once");
+    assert_eq!(fixture.sessions.setting.metrics.mos.get_sample_count(), records.len() as u64 - 1);
+
+    fixture.sessions.call_ended(call.key());
+    fixture.sessions.tell_quality(now + Duration::from_secs(10));
+    assert_eq!(fixture.told(), Vec::<usize>::new(), "nobody is left");
+    assert_eq!(fixture.sessions.telling.next(), None, "and nobody wakes up for it");
+}
+
 struct Fixture {
     sessions: Sessions,
     hub: Hub,
@@ -112,7 +145,7 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let (bus, registry) = (Bus::in_process(), Registry::new(100));
+        let (bus, registry) = (Bus::in_process(), Registry::new(1000));
         let udp = Arc::new(Udp::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap());
         let setting = Setting {
             index: 0,
@@ -176,19 +209,36 @@ impl Fixture {
         record
     }
 
+    /// How many listeners each message of their quality has held since the last time.
+    fn told(&mut self) -> Vec<usize> {
+        let told = |event| match event {
+            NodeEvent::ListenersHeard { listeners, .. } => Some(listeners.len()),
+            _ => None,
+        };
+        self.events().into_iter().filter_map(told).collect()
+    }
+
     /// The sessions that have ended since the last time.
     fn gone(&mut self) -> Vec<(common::SessionId, SessionEnd)> {
+        let gone = |event| match event {
+            NodeEvent::SessionEnded { session, reason, .. } => (session, reason),
+            other => panic!("{other:?}"),
+        };
+        self.events().into_iter().map(gone).collect()
+    }
+
+    /// What was said on the bus since the last time.
+    fn events(&mut self) -> Vec<NodeEvent> {
         self.bus.events.publish(NodeEvent::Unknown); // the last one for now
-        let mut gone = Vec::new();
+        let mut events = Vec::new();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         loop {
             let Some(common::bus::Received::Message(envelope)) = runtime.block_on(self.events.next()) else {
                 panic!("the bus lost something")
             };
             match envelope.body {
-                NodeEvent::SessionEnded { session, reason, .. } => gone.push((session, reason)),
-                NodeEvent::Unknown => return gone,
-                other => panic!("{other:?}"),
+                NodeEvent::Unknown => return events,
+                event => events.push(event),
             }
         }
     }

@@ -1,6 +1,6 @@
 /** Records for tests: whole, with what is given in place of the usual. */
 
-import type { Call, SessionGrant, User } from "../contract.ts";
+import type { Call, Hearing, Quality, SessionGrant, User } from "../contract.ts";
 
 export function makeCall(changes: Partial<Call> = {}): Call {
   return {
@@ -24,6 +24,31 @@ export function makeCall(changes: Partial<Call> = {}): Call {
     notes: null,
     listeners: 0,
     media: { live: true, tracks: ["inbound", "outbound"], gateway: "node_1" },
+    ...changes,
+  };
+}
+
+export function makeHearing(changes: Partial<Hearing> = {}): Hearing {
+  return {
+    id: "ses_1",
+    user: { id: "usr_1", name: "Mara Lindqvist" },
+    mode: "listen",
+    since: "2026-11-20T12:01:00Z",
+    quality: makeQuality(),
+    ...changes,
+  };
+}
+
+export function makeQuality(changes: Partial<Quality> = {}): Quality {
+  return {
+    loss_ratio: 0,
+    loss_ratio_total: 0,
+    jitter_ms: 2.2,
+    round_trip_ms: 40.2,
+    behind_ms: 21.3,
+    mos: 4.38,
+    packets: 500,
+    reported_at: "2026-11-20T12:02:05Z",
     ...changes,
   };
 }

@@ -10,7 +10,7 @@ use aws_lc_rs::{aead, cipher, hmac};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-pub(super) use recv::Receiver;
+pub(super) use recv::{Bad, Receiver};
 pub(super) use send::Sender;
 
 use super::event::SrtpProfile;

@@ -15,6 +15,15 @@ pub(in crate::listener) struct Receiver {
     rtcp_source: Option<Source>,
 }
 
+/// Why a packet was not opened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::listener) enum Bad {
+    /// A packet with its number was seen before, or it is too old to tell.
+    Replayed,
+    /// Not authentic, not whole, or of another source.
+    Unauthentic,
+}
+
 /// A source, and which of its packets were seen (RFC 3711, section 3.3.2).
 #[derive(Debug)]
 struct Source {
@@ -34,37 +43,35 @@ impl Receiver {
         })
     }
 
-    /// Opens an RTP packet in place. Its payload, or `None` if it is not authentic, was seen before, is too
-    /// old or is of another source.
-    pub(in crate::listener) fn open_rtp<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a [u8]> {
-        let header = rtp_header_len(packet)?;
-        let sequence = u16::from_be_bytes([packet[2], packet[3]]);
-        let ssrc = u32::from_be_bytes(*packet.get(8..)?.first_chunk()?);
+    /// Opens an RTP packet in place, and gives its payload.
+    pub(in crate::listener) fn open_rtp<'a>(&mut self, packet: &'a mut [u8]) -> Result<&'a [u8], Bad> {
+        let (header, ssrc, sequence) = rtp_header(packet).ok_or(Bad::Unauthentic)?;
         let index = match &self.rtp_source {
-            Some(source) if source.ssrc != ssrc => return None,
-            Some(source) => source.estimate(sequence)?,
+            Some(source) if source.ssrc != ssrc => return Err(Bad::Unauthentic),
+            Some(source) => source.estimate(sequence).ok_or(Bad::Unauthentic)?,
             None => u64::from(sequence),
         };
         if self.rtp_source.as_ref().is_some_and(|source| source.has_seen(index)) {
-            return None;
+            return Err(Bad::Replayed);
         }
-        let end = self.rtp.open_rtp(packet, header, ssrc, index).ok()?;
+        let end = self.rtp.open_rtp(packet, header, ssrc, index).map_err(|_| Bad::Unauthentic)?;
         accept(&mut self.rtp_source, ssrc, index);
-        packet.get(header..end)
+        packet.get(header..end).ok_or(Bad::Unauthentic)
     }
 
     /// Opens a compound RTCP packet in place, under the same terms.
-    pub(in crate::listener) fn open_rtcp<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a [u8]> {
-        let ssrc = u32::from_be_bytes(*packet.get(4..RTCP_HEADER)?.first_chunk()?);
-        let index = self.rtcp.rtcp_index(packet)?;
-        if let Some(source) = &self.rtcp_source
-            && (source.ssrc != ssrc || source.has_seen(u64::from(index)))
-        {
-            return None;
+    pub(in crate::listener) fn open_rtcp<'a>(&mut self, packet: &'a mut [u8]) -> Result<&'a [u8], Bad> {
+        let ssrc = packet.get(4..RTCP_HEADER).and_then(<[u8]>::first_chunk).copied();
+        let ssrc = u32::from_be_bytes(ssrc.ok_or(Bad::Unauthentic)?);
+        let index = self.rtcp.rtcp_index(packet).ok_or(Bad::Unauthentic)?;
+        match &self.rtcp_source {
+            Some(source) if source.ssrc != ssrc => return Err(Bad::Unauthentic),
+            Some(source) if source.has_seen(u64::from(index)) => return Err(Bad::Replayed),
+            _ => {}
         }
-        let end = self.rtcp.open_rtcp(packet, ssrc, index).ok()?;
+        let end = self.rtcp.open_rtcp(packet, ssrc, index).map_err(|_| Bad::Unauthentic)?;
         accept(&mut self.rtcp_source, ssrc, u64::from(index));
-        packet.get(..end)
+        packet.get(..end).ok_or(Bad::Unauthentic)
     }
 }
 
@@ -102,6 +109,14 @@ fn accept(source: &mut Option<Source>, ssrc: u32, index: u64) {
     }
     let age = u32::try_from(source.highest - index).unwrap_or(u32::MAX);
     source.window |= 1_u128.checked_shl(age).unwrap_or(0);
+}
+
+/// Where the payload begins, the source and the sequence number.
+fn rtp_header(packet: &[u8]) -> Option<(usize, u32, u16)> {
+    let length = rtp_header_len(packet)?;
+    let sequence = u16::from_be_bytes(*packet.get(2..)?.first_chunk()?);
+    let ssrc = u32::from_be_bytes(*packet.get(8..)?.first_chunk()?);
+    Some((length, ssrc, sequence))
 }
 
 /// Where the payload begins: after CSRCs and the header extension (RFC 3550, section 5.1).

@@ -107,14 +107,14 @@ fn a_replay_an_old_packet_and_another_source_are_refused() {
         let keys = keys(profile);
         let cipher = Cipher::new(&keys.client, Protocol::Rtp).unwrap();
         let mut receiver = Receiver::new(&keys.client).unwrap();
-        let mut opens = |ssrc, index| receiver.open_rtp(&mut rtp(&cipher, ssrc, index)).is_some();
-        assert!(opens(1, 1000));
-        assert!(!opens(1, 1000));
-        assert!(!opens(2, 1001));
-        assert!(opens(1, 1130));
-        assert!(opens(1, 1003) && !opens(1, 1003));
-        assert!(!opens(1, 1002), "older than the window");
-        assert!(opens(1, 1129) && !opens(1, 1129));
+        let mut open = |ssrc, index| receiver.open_rtp(&mut rtp(&cipher, ssrc, index)).err();
+        assert_eq!(open(1, 1000), None);
+        assert_eq!(open(1, 1000), Some(Bad::Replayed));
+        assert_eq!(open(2, 1001), Some(Bad::Unauthentic));
+        assert_eq!(open(1, 1130), None);
+        assert_eq!((open(1, 1003), open(1, 1003)), (None, Some(Bad::Replayed)));
+        assert_eq!(open(1, 1002), Some(Bad::Replayed), "older than the window");
+        assert_eq!((open(1, 1129), open(1, 1129)), (None, Some(Bad::Replayed)));
     }
 }
 
@@ -127,7 +127,7 @@ fn the_roll_over_is_found_over_loss_and_reordering() {
         let indices = [65_530, 65_540, 65_535, 65_541, 98_000, 130_000, 131_071, 131_073, 131_072, 160_000];
         for index in indices {
             let mut packet = rtp(&cipher, 1, index);
-            assert_eq!(receiver.open_rtp(&mut packet), Some(&b"speech"[..]), "{index}");
+            assert_eq!(receiver.open_rtp(&mut packet), Ok(&b"speech"[..]), "{index}");
         }
     }
 }
@@ -142,13 +142,13 @@ fn one_flipped_bit_is_refused_and_leaves_no_trace() {
         for bit in 0..8 * packet.len() {
             let mut bad = packet.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(receiver.open_rtp(&mut bad).is_none(), "bit {bit}");
+            assert_eq!(receiver.open_rtp(&mut bad), Err(Bad::Unauthentic), "bit {bit}");
         }
         for length in 0..packet.len() {
-            assert!(receiver.open_rtp(&mut packet[..length].to_vec()).is_none());
+            assert!(receiver.open_rtp(&mut packet[..length].to_vec()).is_err());
         }
         assert_eq!(format!("{receiver:?}"), "Receiver(None, None)");
-        assert!(receiver.open_rtp(&mut packet.clone()).is_some());
+        assert!(receiver.open_rtp(&mut packet.clone()).is_ok());
     }
 }
 
@@ -164,16 +164,16 @@ fn rtcp_is_opened_once_and_only_if_encrypted_and_authentic() {
         for bit in 0..8 * packet.len() {
             let mut bad = packet.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(receiver.open_rtcp(&mut bad).is_none(), "bit {bit}");
+            assert_eq!(receiver.open_rtcp(&mut bad), Err(Bad::Unauthentic), "bit {bit}");
         }
         for length in 0..packet.len() {
-            assert!(receiver.open_rtcp(&mut packet[..length].to_vec()).is_none());
+            assert!(receiver.open_rtcp(&mut packet[..length].to_vec()).is_err());
         }
-        assert_eq!(receiver.open_rtcp(&mut packet.clone()), Some(&plain[..]));
-        assert_eq!(receiver.open_rtcp(&mut packet), None);
+        assert_eq!(receiver.open_rtcp(&mut packet.clone()), Ok(&plain[..]));
+        assert_eq!(receiver.open_rtcp(&mut packet), Err(Bad::Replayed));
         let mut stranger = Sender::new(&keys.client, 0x0102_0305, 111).unwrap();
         let mut packet = vec![0x80, 201, 0, 1, 1, 2, 3, 5];
         stranger.protect(&mut packet).unwrap();
-        assert_eq!(receiver.open_rtcp(&mut packet), None);
+        assert_eq!(receiver.open_rtcp(&mut packet), Err(Bad::Unauthentic));
     }
 }
