@@ -1,5 +1,9 @@
 # What can be done here. Logic lives in programs and tests; these are their names.
 
+# A pipe fails with its first part.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
 CONSOLE := control/console
 BROWSER := tests/browser
 CARGO_DENY_VERSION := 0.20.2
