@@ -14,7 +14,11 @@ use common::AccountSid;
 use common::tls::Tls;
 use serde::Deserialize;
 
+mod gateway;
 mod tls;
+
+pub use self::gateway::Limits;
+use self::gateway::threads;
 
 /// In front of every name in the environment.
 const PREFIX: &str = "PARTYLINE_";
@@ -65,6 +69,18 @@ keys! {
     gateway_udp_addr,
     /// Gateway: media threads, each with the next UDP port [default: one a core]
     gateway_threads,
+    /// Gateway: calls at the same time [default: 4096]
+    gateway_calls,
+    /// Gateway: listeners at the same time, about 20 kB each [default: 4096]
+    gateway_listeners,
+    /// Gateway: calls encoded at the same time, for each media thread; further ones are heard as mu-law [default: 300]
+    gateway_encoders,
+    /// Gateway: megabits a second to all listeners together [default: no limit]
+    gateway_egress_mbit,
+    /// Gateway: percent of a media thread's time beyond which nobody is let in to listen [default: 90]
+    gateway_cpu_percent,
+    /// Gateway: who hears mu-law instead of Opus: `auto` (who prefers it, and who needs one encoder too many), `off`, `always` [default: auto]
+    gateway_pcmu,
     /// Addresses that ICE announces instead, separated by commas: needed behind a port forward
     gateway_public_ips,
     /// PEM file: the certificate and its chain; both planes then serve https and wss instead of http and ws
@@ -224,6 +240,8 @@ pub struct Settings {
     pub gateway_udp_addr: SocketAddr,
     /// The gateway's media threads.
     pub gateway_threads: NonZeroUsize,
+    /// What the gateway may carry.
+    pub gateway_limits: Limits,
     /// What ICE announces instead.
     pub gateway_public_ips: Vec<IpAddr>,
     /// What both planes speak TLS with.
@@ -274,6 +292,7 @@ impl Settings {
                 raw.gateway_udp_addr.as_deref().unwrap_or("127.0.0.1:8082"),
             )?,
             gateway_threads: threads(raw.gateway_threads.as_deref())?,
+            gateway_limits: Limits::from_raw(&raw)?,
             gateway_public_ips: list(raw.gateway_public_ips.as_deref())
                 .map(|ip| parse("gateway_public_ips", ip))
                 .collect::<Result<_, _>>()?,
@@ -328,20 +347,6 @@ fn bootstrap(raw: &Raw) -> Result<Option<control::Bootstrap>, SettingsError> {
         _ => {
             Err(bad("bootstrap_tenant", "tenant, email and password belong together: set all three or none"))
         }
-    }
-}
-
-/// At most 64: each has a UDP port of its own.
-fn threads(text: Option<&str>) -> Result<NonZeroUsize, SettingsError> {
-    const MOST: usize = 64;
-    let Some(text) = text else {
-        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        return Ok(cores.min(NonZeroUsize::MIN.saturating_add(MOST - 1)));
-    };
-    let threads: NonZeroUsize = parse("gateway_threads", text)?;
-    match threads.get() <= MOST {
-        true => Ok(threads),
-        false => Err(bad("gateway_threads", "must be from 1 to 64")),
     }
 }
 
@@ -440,6 +445,13 @@ mod tests {
                 &[("PARTYLINE_TLS_CERT", "/none"), ("PARTYLINE_TLS_KEY", "/x")],
                 "PARTYLINE_TLS_CERT: /none: No such file",
             ),
+            (&[("PARTYLINE_GATEWAY_PCMU", "on")], "PARTYLINE_GATEWAY_PCMU: must be auto, off or always"),
+            (&[("PARTYLINE_GATEWAY_ENCODERS", "0")], "PARTYLINE_GATEWAY_ENCODERS: 0: number would be zero"),
+            (
+                &[("PARTYLINE_GATEWAY_CPU_PERCENT", "101")],
+                "PARTYLINE_GATEWAY_CPU_PERCENT: must be from 1 to 100",
+            ),
+            (&[("PARTYLINE_GATEWAY_THREADS", "65")], "PARTYLINE_GATEWAY_THREADS: must be from 1 to 64"),
             (&[("PARTYLINE_GATEWAY_PUBLIC_IPS", "192.0.2.1,x")], "PARTYLINE_GATEWAY_PUBLIC_IPS: x"),
         ] {
             let error = environment(variables).and_then(Settings::from_raw).unwrap_err().to_string();

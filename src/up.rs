@@ -64,7 +64,7 @@ impl Up {
         }
 
         // The gateway first: when control answers Twilio, the stream's address must already listen.
-        let gateway = gateway::Config {
+        let mut gateway = gateway::Config {
             public_url: gateway_public_url.clone(),
             threads: settings.gateway_threads,
             udp_addr: settings.gateway_udp_addr,
@@ -74,7 +74,9 @@ impl Up {
             tls: tls.clone(),
             ingest: gateway::ingest::Config::default(),
             listen: gateway::listen::Config::default(),
+            budget: gateway::budget::Config::default(),
         };
+        settings.gateway_limits.apply(&mut gateway);
         let gateway = Gateway::new(&gateway, gateway_http, bus.clone(), signer.verifier(), &registry)?;
         let defaults = control::Config::default();
         let control = control::Config {

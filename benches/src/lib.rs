@@ -1,5 +1,7 @@
 //! Criterion benches of gateway-core, and what they share: seeded input, the same in every run.
 
+pub mod browser;
+
 use gateway_core::call::SLOT;
 use gateway_core::g711;
 

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::{CallId, CallSid, StreamSid, TenantId};
-use gateway_core::frame::OpusPacket;
+use gateway_core::call::Wanted;
+use gateway_core::frame::{Codec, Packet};
 
 use crate::threads::Threads;
 
@@ -22,7 +23,7 @@ pub struct CallKey(pub u32);
 /// Takes a heard call's packets to the listeners of one media worker.
 pub trait Outlet: fmt::Debug + Send + Sync {
     /// Passes a packet on. Never waits: with a full queue the packet is dropped and counted.
-    fn packet(&self, call: CallKey, packet: &OpusPacket);
+    fn packet(&self, call: CallKey, packet: &Packet);
 
     /// No packet of this call will come any more: its listeners are told that the call has ended.
     fn call_ended(&self, call: CallKey);
@@ -48,8 +49,8 @@ pub struct LiveCall {
     info: CallInfo,
     /// The worker on the media thread that has its stream, if one has it.
     home: Option<usize>,
-    /// How many hear it, by worker: a worker nobody listens at gets no packet.
-    ears: Box<[AtomicU32]>,
+    /// How many hear it, by worker and by codec: a worker nobody listens at gets no packet.
+    ears: Box<[[AtomicU32; Codec::ALL.len()]]>,
     closed: AtomicBool,
     outlets: Arc<[Arc<dyn Outlet>]>,
 }
@@ -71,9 +72,10 @@ impl LiveCall {
         !self.closed.load(Ordering::Acquire)
     }
 
-    /// How many hear it now. An atomic read or two: cheap enough to ask at each frame.
-    pub fn listeners(&self) -> u32 {
-        self.ears.iter().map(|ears| ears.load(Ordering::Relaxed)).sum()
+    /// In which codecs it is heard now. A few atomic reads: cheap enough to ask at each frame.
+    pub fn wanted(&self) -> Wanted {
+        let by = |codec: Codec| self.ears.iter().any(|ears| ears[codec.index()].load(Ordering::Relaxed) > 0);
+        Wanted { opus: by(Codec::Opus), pcmu: by(Codec::Pcmu) }
     }
 
     /// The worker to which its packets are nearest: they change no thread on the way.
@@ -83,19 +85,19 @@ impl LiveCall {
 
     /// How many hear it at this worker now.
     pub fn listeners_at(&self, worker: usize) -> u32 {
-        self.ears[worker].load(Ordering::Relaxed)
+        self.ears[worker].iter().map(|ears| ears.load(Ordering::Relaxed)).sum()
     }
 
-    /// Begins to hear it at this worker, until the ear is dropped.
-    pub fn listen(self: &Arc<Self>, worker: usize) -> Ear {
-        self.ears[worker].fetch_add(1, Ordering::Relaxed);
-        Ear { call: self.clone(), worker }
+    /// Begins to hear it at this worker and in this codec, until the ear is dropped.
+    pub fn listen(self: &Arc<Self>, worker: usize, codec: Codec) -> Ear {
+        self.ears[worker][codec.index()].fetch_add(1, Ordering::Relaxed);
+        Ear { call: self.clone(), worker, codec }
     }
 
-    /// Gives a packet to each worker that has listeners, once.
-    pub fn send(&self, packet: &OpusPacket) {
+    /// Gives a packet to each worker that has listeners of its codec, once.
+    pub fn send(&self, packet: &Packet) {
         for (ears, outlet) in self.ears.iter().zip(self.outlets.iter()) {
-            if ears.load(Ordering::Relaxed) > 0 {
+            if ears[packet.codec.index()].load(Ordering::Relaxed) > 0 {
                 outlet.packet(self.key, packet);
             }
         }
@@ -107,6 +109,7 @@ impl LiveCall {
 pub struct Ear {
     call: Arc<LiveCall>,
     worker: usize,
+    codec: Codec,
 }
 
 impl Ear {
@@ -118,7 +121,7 @@ impl Ear {
 
 impl Drop for Ear {
     fn drop(&mut self) {
-        self.call.ears[self.worker].fetch_sub(1, Ordering::Relaxed);
+        self.call.ears[self.worker][self.codec.index()].fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -136,15 +139,15 @@ impl Hub {
         Self { calls: Mutex::default(), next_key: AtomicU32::new(1), outlets: outlets.into() }
     }
 
-    /// Adds a call, at home on the media thread that says so, if one does; and says which older stream of the same call it replaces, if any: the newest wins,
-    /// and the holder of the old one must close it.
+    /// Adds a call, at home on the media thread that says so, if one does; and says which older stream of the
+    /// same call it replaces, if any: the newest wins, and the holder of the old one must close it.
     pub fn open(&self, info: CallInfo) -> (Arc<LiveCall>, Option<Arc<LiveCall>>) {
         let call = info.call;
         let live = Arc::new(LiveCall {
             key: CallKey(self.next_key.fetch_add(1, Ordering::Relaxed)),
             info,
             home: Threads::current().filter(|home| *home < self.outlets.len()),
-            ears: self.outlets.iter().map(|_| AtomicU32::new(0)).collect(),
+            ears: self.outlets.iter().map(|_| Default::default()).collect(),
             closed: AtomicBool::new(false),
             outlets: self.outlets.clone(),
         });
@@ -170,6 +173,11 @@ impl Hub {
     /// The call, if it is here and belongs to this tenant.
     pub fn find(&self, tenant: TenantId, call: CallId) -> Option<Arc<LiveCall>> {
         self.lock().get(&call).filter(|live| live.info.tenant == tenant).cloned()
+    }
+
+    /// How many are here.
+    pub fn count(&self) -> usize {
+        self.lock().len()
     }
 
     /// All that are here.

@@ -3,6 +3,7 @@
 //! A gateway holds no user, no SQL and no tenant's rule: signed tokens tell it what it may do, and it
 //! goes on carrying its calls while everything else is down.
 
+pub mod budget;
 pub mod hub;
 pub mod ingest;
 pub mod listen;
@@ -22,6 +23,7 @@ use common::token::Verifier;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 
+use crate::budget::{Budgets, Counted};
 use crate::hub::Hub;
 use crate::threads::Threads;
 
@@ -36,7 +38,8 @@ pub struct Config {
     /// Media threads. Each has its share of Twilio's sockets, and a UDP socket for its listeners. One a core
     /// is what a machine can use.
     pub threads: NonZeroUsize,
-    /// Where media arrives: the first thread's port. The next ones have the ports after it. Port 0 lets a test ask for any.
+    /// Where media arrives: the first thread's port. The next ones have the ports after it. Port 0 lets a test
+    /// ask for any.
     pub udp_addr: SocketAddr,
     /// What ICE announces instead of the address bound: needed behind a port forward and with a wildcard.
     pub public_ips: Vec<IpAddr>,
@@ -50,6 +53,8 @@ pub struct Config {
     pub ingest: ingest::Config,
     /// Listeners.
     pub listen: listen::Config,
+    /// What may be carried, beyond the limits that ingest and listen have themselves.
+    pub budget: budget::Config,
 }
 
 /// Why a gateway did not start.
@@ -79,6 +84,7 @@ pub struct Gateway {
     hub: Arc<Hub>,
     threads: Threads,
     workers: listen::Workers,
+    budgets: Arc<Budgets>,
     ingest: ingest::Ingest,
     app: axum::Router,
     listener: TcpListener,
@@ -105,9 +111,12 @@ impl Gateway {
         let workers = listen::Workers::start(config, threads.handles(), node, bus.clone(), registry)?;
         let hub = Arc::new(Hub::new(workers.outlets()));
         let ingest = ingest::Ingest::new(config, node, hub.clone(), bus.clone(), verifier.clone(), registry)?;
-        let app = ingest.router().merge(listen::router(config, hub.clone(), workers.clone(), verifier)?);
+        let places = (config.ingest.connections, config.listen.sessions, threads.handles().len());
+        let budgets = Budgets::new(config.budget, places, ingest.encoders(), registry)?;
+        let whep = listen::router(config, hub.clone(), workers.clone(), budgets.clone(), verifier)?;
+        let app = ingest.router().merge(whep);
         let (limits, tls) = (config.http, config.tls.clone());
-        Ok(Self { node, hub, threads, workers, ingest, app, listener, limits, tls, bus, commands })
+        Ok(Self { node, hub, threads, workers, budgets, ingest, app, listener, limits, tls, bus, commands })
     }
 
     /// The UDP addresses in use, one for each worker.
@@ -130,6 +139,11 @@ impl Gateway {
                 self.bus.events.publish(NodeEvent::NodeAlive { node: self.node, calls, sessions });
             }
         };
+        let counted = || Counted {
+            calls: self.hub.count(),
+            listeners: self.workers.places_taken(),
+            egress: self.workers.bytes_sent(),
+        };
         // Twilio learns at once: the sockets do not wait for requests that linger.
         let stop = async {
             stop.await;
@@ -137,6 +151,7 @@ impl Gateway {
         };
         tokio::select! {
             () = heartbeat => {}
+            () = self.budgets.sample(&self.threads, counted) => {}
             () = self.workers.obey(self.commands) => {}
             () = serve_on(|| self.threads.place(), self.listener, self.tls, self.app, self.limits, stop) => {}
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// Samples a second of everything on the telephone's side.
+/// Samples a second of everything on the telephone's side, and ticks a second of a call's own time.
 pub const PHONE_RATE: u32 = 8_000;
 
 /// Ticks a second of Opus in RTP, whatever the real bandwidth (RFC 7587, section 4.1).
@@ -34,12 +34,49 @@ impl Track {
     }
 }
 
-/// One Opus packet of a call, encoded once and shared by all who hear the call.
+/// How what a listener hears is coded.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Codec {
+    /// Stereo, caller left and agent side right. Costs an encoder a call.
+    Opus,
+    /// G.711 mu-law as the telephone has it, both voices in one (RFC 3551, section 4.5.14). Costs no encoder.
+    Pcmu,
+}
+
+impl Codec {
+    /// Both, the better one first.
+    pub const ALL: [Self; 2] = [Self::Opus, Self::Pcmu];
+
+    /// Its place in [`ALL`](Self::ALL).
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Its name in small letters.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opus => "opus",
+            Self::Pcmu => "pcmu",
+        }
+    }
+
+    /// Ticks a second of its RTP timestamps.
+    pub const fn clock(self) -> u32 {
+        match self {
+            Self::Opus => OPUS_CLOCK,
+            Self::Pcmu => PHONE_RATE,
+        }
+    }
+}
+
+/// 20 ms of a call as one codec has them, made once and shared by all who hear the call that way.
 #[derive(Clone, Debug)]
-pub struct OpusPacket {
-    /// The packet, stereo: caller left, agent side right.
+pub struct Packet {
+    /// How the payload is coded.
+    pub codec: Codec,
+    /// Without any header.
     pub payload: Bytes,
-    /// Its place in the call's time, in ticks of [`OPUS_CLOCK`] since the stream began. It never goes
+    /// Its place in the call's time, in samples of [`PHONE_RATE`] since the stream began. It never goes
     /// back; it jumps over silence that was not sent. A listener adds an offset of its own.
     pub timestamp: u64,
     /// The first packet after silence: the RTP marker bit (RFC 3551, section 4.1).

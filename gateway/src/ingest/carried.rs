@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::bus::{NodeEvent, StreamEnd};
-use gateway_core::call::{Call, Counts};
+use gateway_core::call::{Call, Counts, Wanted};
 use gateway_core::frame::Track;
 
 use super::Shared;
@@ -20,8 +20,8 @@ pub(super) struct Carried {
     live: Arc<LiveCall>,
     call: Call,
     tracks: usize,
-    /// Whether the call was last told that it is heard.
-    heard: bool,
+    /// How the call was last told that it is heard.
+    heard: Wanted,
     /// Not before this is an encoder made again.
     retry: Option<Instant>,
     /// What the others will be told.
@@ -43,7 +43,7 @@ impl Carried {
             tracks: tracks.iter().map(|track| track.as_str().to_owned()).collect(),
         });
         let tracks = tracks.len();
-        Self { shared, live, call, tracks, heard: false, retry: None, end: StreamEnd::Lost }
+        Self { shared, live, call, tracks, heard: Wanted::NOTHING, retry: None, end: StreamEnd::Lost }
     }
 
     /// Takes a frame, and sends what comes of it to whoever hears the call.
@@ -86,9 +86,9 @@ impl Carried {
         self.end = end;
     }
 
-    /// Makes or drops the encoder as listeners come and go. Costs an atomic read while nothing changes.
+    /// Makes or drops the encoder as listeners come and go. Costs a few atomic reads while nothing changes.
     fn follow_listeners(&mut self, now: Instant) {
-        let heard = self.live.listeners() > 0;
+        let heard = self.live.wanted();
         if heard == self.heard || self.retry.is_some_and(|retry| now < retry) {
             return;
         }
@@ -136,7 +136,7 @@ mod tests {
 
     use common::token::Signer;
     use common::{CallId, TenantId};
-    use gateway_core::frame::OpusPacket;
+    use gateway_core::frame::{Codec, Packet};
     use prometheus::Registry;
 
     use super::super::tests::shared;
@@ -156,7 +156,7 @@ mod tests {
         clock.second(&mut carried);
         assert_eq!((encoders(), sent.take()), (0, 0), "nobody hears it");
 
-        let (one, two) = (live.listen(0), live.listen(0));
+        let (one, two) = (live.listen(0, Codec::Opus), live.listen(0, Codec::Opus));
         clock.second(&mut carried);
         let packets = sent.take();
         assert_eq!(encoders(), 1);
@@ -170,7 +170,12 @@ mod tests {
         clock.second(&mut carried);
         assert_eq!((encoders(), sent.take()), (0, 0), "nobody hears it any more");
 
-        let _three = live.listen(0);
+        let in_mu_law = live.listen(0, Codec::Pcmu);
+        clock.second(&mut carried);
+        assert_eq!((encoders(), sent.take()), (0, 50), "mu-law needs none");
+        drop(in_mu_law);
+
+        let _three = live.listen(0, Codec::Opus);
         clock.second(&mut carried);
         assert_eq!(encoders(), 1);
         carried.finish(StreamEnd::Stopped);
@@ -211,7 +216,7 @@ mod tests {
     }
 
     impl Outlet for Sent {
-        fn packet(&self, _: CallKey, _: &OpusPacket) {
+        fn packet(&self, _: CallKey, _: &Packet) {
             *self.packets.lock().unwrap() += 1;
         }
 

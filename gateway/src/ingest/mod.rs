@@ -23,7 +23,7 @@ use common::NodeId;
 use common::bus::Bus;
 use common::token::Verifier;
 use gateway_core::{call, twilio};
-use prometheus::Registry;
+use prometheus::{IntGauge, Registry};
 use time::OffsetDateTime;
 
 use self::admission::Admission;
@@ -103,6 +103,11 @@ impl Ingest {
         axum::Router::new().route("/twilio/media/{ticket}", get(media)).with_state(self.0.clone())
     }
 
+    /// How many calls are being encoded.
+    pub(crate) fn encoders(&self) -> IntGauge {
+        self.0.metrics.encoders.clone()
+    }
+
     /// Takes no new stream from now on, and tells those that are open to end.
     pub fn close(&self) {
         self.0.streams.close();
@@ -171,6 +176,7 @@ mod tests {
             tls: None,
             ingest: Config::default(),
             listen: crate::listen::Config::default(),
+            budget: crate::budget::Config::default(),
         };
         let hub = Arc::new(Hub::new(outlets));
         let ingest = Ingest::new(&config, NodeId::new(), hub, Bus::in_process(), verifier, registry);

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use common::bus::SessionEnd;
-use gateway_core::frame::OpusPacket;
+use gateway_core::frame::Packet;
 use gateway_core::listener::{IceCredentials, RemoteIce, Session};
 use prometheus::IntCounter;
 use tokio::sync::{Notify, oneshot};
@@ -52,7 +52,7 @@ pub(super) struct Busy;
 #[derive(Debug)]
 pub(super) struct Mailbox {
     requests: SyncSender<Request>,
-    packets: SyncSender<(CallKey, OpusPacket)>,
+    packets: SyncSender<(CallKey, Packet)>,
     door: Arc<Door>,
     dropped: IntCounter,
 }
@@ -61,7 +61,7 @@ pub(super) struct Mailbox {
 #[derive(Debug)]
 pub(super) struct Inbox {
     requests: Receiver<Request>,
-    packets: Receiver<(CallKey, OpusPacket)>,
+    packets: Receiver<(CallKey, Packet)>,
     pub(super) door: Arc<Door>,
 }
 
@@ -99,7 +99,7 @@ impl Mailbox {
 }
 
 impl Outlet for Mailbox {
-    fn packet(&self, call: CallKey, packet: &OpusPacket) {
+    fn packet(&self, call: CallKey, packet: &Packet) {
         match self.packets.try_send((call, packet.clone())) {
             Ok(()) => self.door.ring(),
             Err(_full_or_stopped) => self.dropped.inc(),
@@ -119,7 +119,7 @@ impl Inbox {
     }
 
     /// The next packet. `None`: there is none now.
-    pub(super) fn packet(&self) -> Option<(CallKey, OpusPacket)> {
+    pub(super) fn packet(&self) -> Option<(CallKey, Packet)> {
         self.packets.try_recv().ok()
     }
 }
@@ -152,6 +152,7 @@ mod tests {
 
     use bytes::Bytes;
     use futures_util::FutureExt as _;
+    use gateway_core::frame::Codec;
 
     use super::*;
 
@@ -226,8 +227,9 @@ mod tests {
         (mailbox, inbox, dropped)
     }
 
-    fn packet() -> OpusPacket {
-        OpusPacket {
+    fn packet() -> Packet {
+        Packet {
+            codec: Codec::Opus,
             payload: Bytes::from_static(b"opus"),
             timestamp: 0,
             marker: false,

@@ -10,6 +10,7 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+use super::admit::Why;
 use super::net::{Sent, Udp};
 use super::routes::Reject;
 
@@ -60,11 +61,13 @@ pub(super) struct Metrics {
     pub(super) panics: IntCounter,
     pub(super) packets: IntCounter,
     sent: IntCounter,
+    pub(super) bytes: IntCounter,
     send_errors: IntCounterVec,
     pub(super) queue_dropped: IntCounter,
     overruns: IntCounter,
     buffers: IntGaugeVec,
     refusals: IntCounterVec,
+    answers: IntCounterVec,
 }
 
 /// How long joins take, from the POST to each stage.
@@ -134,6 +137,12 @@ impl Metrics {
             panics: counter("partyline_session_panics_total", "Sessions that ended by a fault of ours")?,
             packets: counter("partyline_rtp_packets_sent_total", "Audio packets sent to listeners")?,
             sent: counter("partyline_udp_sent_total", "Datagrams sent")?,
+            bytes: counter("partyline_udp_sent_bytes_total", "Bytes given to the kernel, without headers")?,
+            answers: counters(
+                "partyline_whep_answers_total",
+                "Listeners let in, by what they hear and why",
+                &["codec", "reason"],
+            )?,
             send_errors: counters("partyline_udp_send_errors_total", "Datagrams not sent", &["reason"])?,
             queue_dropped: counter(
                 "partyline_forward_queue_dropped_total",
@@ -143,7 +152,7 @@ impl Metrics {
             buffers,
             refusals: counters("partyline_whep_refused_total", "WHEP requests refused", &["code"])?,
         };
-        let all: [Box<dyn Collector>; 22] = [
+        let all: [Box<dyn Collector>; 24] = [
             Box::new(active),
             Box::new(join),
             Box::new(this.buffers.clone()),
@@ -162,6 +171,8 @@ impl Metrics {
             Box::new(this.panics.clone()),
             Box::new(this.packets.clone()),
             Box::new(this.sent.clone()),
+            Box::new(this.bytes.clone()),
+            Box::new(this.answers.clone()),
             Box::new(this.send_errors.clone()),
             Box::new(this.queue_dropped.clone()),
             Box::new(this.overruns.clone()),
@@ -203,6 +214,9 @@ impl Metrics {
         }
         for reason in ["full", "refused"] {
             self.send_errors.with_label_values(&[reason]);
+        }
+        for why in Why::ALL {
+            self.answered(why);
         }
         for code in REFUSALS {
             self.refusals.with_label_values(&[code]);
@@ -254,6 +268,11 @@ impl Metrics {
         if let Some(mos) = mos {
             self.mos.observe(mos);
         }
+    }
+
+    /// A listener is let in.
+    pub(super) fn answered(&self, why: Why) -> IntCounter {
+        self.answers.with_label_values(&[why.codec().as_str(), why.as_str()])
     }
 
     /// A request that was refused, by the code its client was told.
@@ -334,6 +353,7 @@ impl Tally {
 
     pub(super) fn sent(&mut self, sent: Sent) {
         self.sent.sent += sent.sent;
+        self.sent.bytes += sent.bytes;
         self.sent.full += sent.full;
         self.sent.refused += sent.refused;
         self.dirty = true;
@@ -357,6 +377,7 @@ impl Tally {
         metrics.packets.inc_by(std::mem::take(&mut self.packets));
         let sent = std::mem::take(&mut self.sent);
         metrics.sent.inc_by(sent.sent);
+        metrics.bytes.inc_by(sent.bytes);
         for (reason, count) in [("full", sent.full), ("refused", sent.refused)] {
             metrics.send_errors.with_label_values(&[reason]).inc_by(count);
         }

@@ -3,6 +3,7 @@
 //! HTTP makes a session and hands it to a worker; from then on the worker alone touches it. The two share
 //! the registry, by which HTTP finds a session again, and an inbox that never makes anybody wait.
 
+mod admit;
 mod gate;
 mod inbox;
 mod metrics;
@@ -43,7 +44,7 @@ use crate::StartError;
 use crate::hub::{LiveCall, Outlet};
 
 pub use self::gate::Rate;
-pub use self::whep::router;
+pub(crate) use self::whep::router;
 
 /// How long the workers may take to end their sessions when the gateway stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -65,11 +66,32 @@ pub struct Config {
     pub ice_servers: Vec<IceServer>,
     /// Times of a session.
     pub limits: Limits,
+    /// Who hears mu-law.
+    pub pcmu: Pcmu,
+}
+
+/// When a listener hears G.711 mu-law instead of Opus: one voice for both sides, and no encoder. A listener whose
+/// offer does not have it never does.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Pcmu {
+    /// Who has it first in the offer, and who would need an encoder more than the node has.
+    #[default]
+    Auto,
+    /// Nobody. Who would need an encoder more than the node has is turned away.
+    Off,
+    /// Everybody who can.
+    Always,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { sessions: 4096, rate: Rate::default(), ice_servers: Vec::new(), limits: Limits::default() }
+        Self {
+            sessions: 4096,
+            rate: Rate::default(),
+            ice_servers: Vec::new(),
+            limits: Limits::default(),
+            pcmu: Pcmu::default(),
+        }
     }
 }
 
@@ -180,6 +202,16 @@ impl Workers {
     /// Where each worker listens.
     pub fn udp_addrs(&self) -> Vec<SocketAddr> {
         self.inner.workers.iter().map(|handle| handle.addr).collect()
+    }
+
+    /// How many sessions there are, connected or about to be.
+    pub(crate) fn places_taken(&self) -> usize {
+        self.inner.registry.taken()
+    }
+
+    /// Bytes sent to browsers since the start.
+    pub(crate) fn bytes_sent(&self) -> u64 {
+        self.inner.metrics.bytes.get()
     }
 
     /// Sessions that are connected now.

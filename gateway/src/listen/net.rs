@@ -4,13 +4,14 @@
 #![expect(unsafe_code, reason = "recvmmsg, sendmmsg and watching a socket have no safe form")]
 
 use std::io;
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsRawFd, RawFd};
+use std::slice;
 use std::sync::Arc;
 
 use libc::{c_int, c_void, msghdr};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -49,6 +50,8 @@ pub(super) struct Sent {
     pub(super) sent: u64,
     /// Dropped: the socket's buffer or the device's queue was full.
     pub(super) full: u64,
+    /// What was to leave, in bytes without any header.
+    pub(super) bytes: u64,
     /// Dropped: this address cannot be sent to.
     pub(super) refused: u64,
 }
@@ -192,10 +195,48 @@ impl Receiver {
     }
 }
 
+/// An address as the kernel reads it. Much shorter than what has room for every kind of address, and copied for
+/// each datagram.
+#[derive(Clone, Copy)]
+#[repr(C)]
+union Name {
+    v4: libc::sockaddr_in,
+    v6: libc::sockaddr_in6,
+}
+
+impl Name {
+    fn new(addr: SocketAddr) -> Self {
+        match addr {
+            SocketAddr::V4(addr) => Self {
+                v4: libc::sockaddr_in {
+                    sin_family: libc::AF_INET as libc::sa_family_t,
+                    sin_port: addr.port().to_be(),
+                    sin_addr: libc::in_addr { s_addr: u32::from(*addr.ip()).to_be() },
+                    sin_zero: [0; 8],
+                },
+            },
+            SocketAddr::V6(addr) => Self {
+                v6: libc::sockaddr_in6 {
+                    sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                    sin6_port: addr.port().to_be(),
+                    sin6_flowinfo: addr.flowinfo(),
+                    sin6_addr: libc::in6_addr { s6_addr: addr.ip().octets() },
+                    sin6_scope_id: addr.scope_id(),
+                },
+            },
+        }
+    }
+
+    /// Bytes of an address on a socket of this family.
+    const fn len(v6: bool) -> libc::socklen_t {
+        (if v6 { size_of::<libc::sockaddr_in6>() } else { size_of::<libc::sockaddr_in>() }) as _
+    }
+}
+
 /// Datagrams that wait to be sent with one call. Their buffers are used again and again.
 pub(super) struct Sender {
     buffers: Vec<Vec<u8>>,
-    names: Vec<SockAddr>,
+    names: Box<[Name; SEND_BATCH]>,
     locals: [Option<IpAddr>; SEND_BATCH],
     len: usize,
     v6: bool,
@@ -206,7 +247,7 @@ impl Sender {
     pub(super) fn new(udp: &Udp) -> Self {
         Self {
             buffers: (0..SEND_BATCH).map(|_| Vec::with_capacity(1500)).collect(),
-            names: vec![udp.addr.into(); SEND_BATCH],
+            names: Box::new([Name::new(udp.addr); SEND_BATCH]),
             locals: [None; SEND_BATCH],
             len: 0,
             v6: udp.addr.is_ipv6(),
@@ -231,7 +272,7 @@ impl Sender {
             }
             other => other,
         };
-        self.names[self.len] = to.into();
+        self.names[self.len] = Name::new(to);
         self.locals[self.len] = local;
         self.len += 1;
     }
@@ -243,25 +284,31 @@ impl Sender {
         if self.len == 0 {
             return sent;
         }
-        // SAFETY: both are plain C data for which zeroes are valid.
-        let (mut iovs, mut messages) = unsafe {
-            (mem::zeroed::<[libc::iovec; SEND_BATCH]>(), mem::zeroed::<[libc::mmsghdr; SEND_BATCH]>())
-        };
-        let mut controls = [Control([0; 64]); SEND_BATCH];
-        for (i, message) in messages.iter_mut().enumerate().take(self.len) {
+        // Most flushes are short: only what is used is written.
+        let mut iovs = [const { MaybeUninit::<libc::iovec>::uninit() }; SEND_BATCH];
+        let mut messages = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; SEND_BATCH];
+        let mut controls = [const { MaybeUninit::<Control>::uninit() }; SEND_BATCH];
+        for i in 0..self.len {
             let buffer = &mut self.buffers[i];
-            iovs[i] = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-            message.msg_hdr.msg_name = self.names[i].as_ptr().cast_mut().cast();
-            message.msg_hdr.msg_namelen = self.names[i].len();
-            message.msg_hdr.msg_iov = &raw mut iovs[i];
+            sent.bytes += buffer.len() as u64;
+            let iov =
+                iovs[i].write(libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() });
+            // SAFETY: plain C data for which zeroes are valid.
+            let message = messages[i].write(unsafe { mem::zeroed() });
+            message.msg_hdr.msg_name = (&raw mut self.names[i]).cast();
+            message.msg_hdr.msg_namelen = Name::len(self.v6);
+            message.msg_hdr.msg_iov = iov;
             message.msg_hdr.msg_iovlen = 1;
             if let Some(local) = self.locals[i] {
-                set_source(&mut message.msg_hdr, &mut controls[i], local, self.v6);
+                set_source(&mut message.msg_hdr, controls[i].write(Control([0; 64])), local, self.v6);
             }
         }
+        // SAFETY: the first `len` have just been written.
+        let messages =
+            unsafe { slice::from_raw_parts_mut(messages.as_mut_ptr().cast::<libc::mmsghdr>(), self.len) };
         let mut at = 0;
         while at < self.len {
-            let rest = &mut messages[at..self.len];
+            let rest = &mut messages[at..];
             // SAFETY: every header points to buffers of the lengths it states, which outlive the call and
             // which the kernel only reads.
             let taken = unsafe {

@@ -176,6 +176,11 @@ impl Registry {
         open
     }
 
+    /// Places taken, by sessions that are connected or still may be.
+    pub(super) fn taken(&self) -> usize {
+        self.lock().by_secret.len()
+    }
+
     /// Sessions that are connected now.
     pub(super) fn connected(&self) -> Vec<SessionId> {
         let inner = self.lock();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use common::NodeId;
 use common::bus::{Bus, NodeEvent, SessionEnd};
-use gateway_core::frame::OpusPacket;
+use gateway_core::frame::{Codec, Packet};
 use gateway_core::listener::{CloseReason, Event, IceCredentials, RemoteIce, Session};
 use tokio::sync::oneshot;
 
@@ -51,8 +51,8 @@ pub(super) struct Sessions {
     routes: Routes,
     timers: Timers,
     telling: Telling,
-    /// Whose sessions hear which call.
-    calls: HashMap<CallKey, Vec<Key>>,
+    /// Whose sessions hear which call in which codec.
+    calls: HashMap<(CallKey, Codec), Vec<Key>>,
     /// Reused: events of one session.
     events: Vec<Event>,
 }
@@ -102,7 +102,7 @@ impl Sessions {
     /// Takes a session over from HTTP.
     pub(super) fn add(&mut self, new: NewSession) {
         let NewSession { session, ufrag, call, record } = new;
-        let (names, call_key) = (Names::new(ufrag, record.tag), call.key());
+        let (names, hears) = (Names::new(ufrag, record.tag), (call.key(), session.codec()));
         let (gone, revoked) = (!call.is_open(), record.is_revoked());
         let key = self.entries.insert(Entry {
             session,
@@ -116,7 +116,7 @@ impl Sessions {
             quality: Quality::default(),
             ending: None,
         });
-        self.calls.entry(call_key).or_default().push(key);
+        self.calls.entry(hears).or_default().push(key);
         let Some(entry) = self.entries.get_mut(key) else { return };
         if !self.routes.add(key, &entry.names) {
             // Two random names alike: the chance is one in 2^48 and less.
@@ -159,8 +159,8 @@ impl Sessions {
     }
 
     /// The hot path: a packet to all who hear its call.
-    pub(super) fn deliver(&mut self, call: CallKey, packet: &OpusPacket) {
-        let Some(members) = self.calls.get(&call) else { return };
+    pub(super) fn deliver(&mut self, call: CallKey, packet: &Packet) {
+        let Some(members) = self.calls.get(&(call, packet.codec)) else { return };
         let (sessions, out, join) = (&mut self.entries, &mut self.out, &self.setting.metrics.join);
         // Once for all: what sealing for the others costs is less than anybody's clock can tell over the net.
         let (mut at, mut written, latency) = (0, 0u64, packet.arrived.elapsed());
@@ -236,8 +236,10 @@ impl Sessions {
     /// Ends all sessions of a call.
     pub(super) fn call_ended(&mut self, call: CallKey) {
         // Taken out whole, so that nobody is searched for in it.
-        for key in self.calls.remove(&call).unwrap_or_default() {
-            self.close(key, SessionEnd::CallEnded);
+        for codec in Codec::ALL {
+            for key in self.calls.remove(&(call, codec)).unwrap_or_default() {
+                self.close(key, SessionEnd::CallEnded);
+            }
         }
     }
 
@@ -319,7 +321,7 @@ impl Sessions {
                 metrics.handshake_done();
                 metrics.active.inc();
                 entry.record.set_connected();
-                entry.ear = Some(entry.call.listen(self.setting.index));
+                entry.ear = Some(entry.call.listen(self.setting.index, entry.session.codec()));
                 let grant = &entry.record.grant;
                 tracing::debug!(session = %grant.session, call = %grant.call, profile = profile.as_str(), "listener connected");
                 self.setting.bus.events.publish(NodeEvent::SessionStarted {
@@ -349,10 +351,11 @@ impl Sessions {
         let Some(entry) = self.entries.remove(key) else { return };
         let Entry { session, names, record, call, ear, .. } = entry;
         self.routes.remove(&names);
-        if let Some(members) = self.calls.get_mut(&call.key()) {
+        let hears = (call.key(), session.codec());
+        if let Some(members) = self.calls.get_mut(&hears) {
             members.retain(|member| *member != key);
             if members.is_empty() {
-                self.calls.remove(&call.key());
+                self.calls.remove(&hears);
             }
         }
         self.setting.registry.close(&record);

@@ -22,13 +22,15 @@ use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::admit::{admit, over_capacity};
 use super::gate::{FRAGMENT, Limiter, SDP, cors, describe};
 use super::inbox::{Busy, NewSession, Request};
 use super::metrics::Restart;
 use super::problem::Problem;
 use super::registry::{Ice, Record, Refused};
-use super::{Workers, links};
+use super::{Pcmu, Workers, links};
 use crate::StartError;
+use crate::budget::Budgets;
 use crate::hub::{Hub, LiveCall};
 
 /// How long a request's body may take.
@@ -40,10 +42,9 @@ const DISCARD: usize = 1 << 20;
 /// How long a worker may take to restart ICE.
 const RESTART_TIME: Duration = Duration::from_secs(2);
 
-/// After how many seconds to ask again: a call that is not live yet, a gateway without a place, one that
-/// has too much to do this moment.
+/// After how many seconds to ask again: a call that is not live yet, a gateway that has too much to do this
+/// moment.
 const RETRY_CALL: u16 = 2;
-const RETRY_FULL: u16 = 10;
 const RETRY_BUSY: u16 = 1;
 
 struct App {
@@ -51,6 +52,8 @@ struct App {
     workers: Workers,
     verifier: Verifier,
     limiter: Limiter,
+    budgets: Arc<Budgets>,
+    pcmu: Pcmu,
     /// `Link` values that name the ICE servers.
     links: Vec<HeaderValue>,
     /// What stands before `/whep` in the path of our public URL.
@@ -62,10 +65,11 @@ type Asked<T> = Result<Path<T>, PathRejection>;
 type Peer = Option<Extension<ConnectInfo<SocketAddr>>>;
 
 /// WHEP: `/whep/{call}` and the session below it. The call may be named by our id or by Twilio's.
-pub fn router(
+pub(crate) fn router(
     config: &crate::Config,
     hub: Arc<Hub>,
     workers: Workers,
+    budgets: Arc<Budgets>,
     verifier: Verifier,
 ) -> Result<Router, StartError> {
     let app = Arc::new(App {
@@ -73,6 +77,8 @@ pub fn router(
         workers,
         verifier,
         limiter: Limiter::new(config.listen.rate),
+        budgets,
+        pcmu: config.listen.pcmu,
         links: links(&config.listen.ice_servers).map_err(StartError::System)?,
         prefix: path_of(&config.public_url).to_owned(),
     });
@@ -159,6 +165,8 @@ impl App {
             Problem::new(status, code, error.to_string())
         })?;
 
+        let why = admit(&offer, &call, self.pcmu, &self.budgets)?;
+
         let tag = self.workers.next_tag();
         let worker = self.workers.for_listener(&call, tag);
         let remote = offer.remote_ice().clone();
@@ -172,6 +180,7 @@ impl App {
             ice: ice.clone(),
             tag,
             ssrc: u32::from_be_bytes(random()),
+            codec: why.codec(),
             cname: URL_SAFE_NO_PAD.encode(random::<12>()),
             limits: self.workers.limits(),
         };
@@ -180,6 +189,7 @@ impl App {
         let new = NewSession { session, ufrag: ice.ufrag, call, record: record.clone() };
         worker.mailbox.request(Request::Add(Box::new(new)))?;
         place.keep();
+        self.workers.metrics().answered(why).inc();
 
         let location = format!("{}/whep/{name}/{}", self.prefix, record.secret);
         let location = HeaderValue::from_str(&location).map_err(|_| no_such_call())?;
@@ -356,9 +366,7 @@ impl From<Refused> for Problem {
         match refused {
             Refused::InUse => Self::new(StatusCode::CONFLICT, "session_in_use", detail),
             Refused::Revoked => Self::new(StatusCode::FORBIDDEN, "session_revoked", detail),
-            Refused::Full => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "over_capacity", detail).retry_after(RETRY_FULL)
-            }
+            Refused::Full => over_capacity(detail),
         }
     }
 }

@@ -45,6 +45,7 @@ impl Server {
             tls: None,
             ingest: ingest::Config::default(),
             listen: listen::Config::default(),
+            budget: gateway::budget::Config::default(),
         };
         // A test on a busy machine must not lose a stream to its own slowness.
         config.ingest.limits.stall = 3 * PATIENCE;

@@ -39,9 +39,10 @@ impl Concealer {
         Self { past: [0; PAST], cycle, period: STRETCH, filled: None, heard: PAST }
     }
 
-    /// The voice is there. After a hole its beginning is blended with the substitute.
-    pub(super) fn hear(&mut self, voice: &mut [i16]) {
-        if let Some(filled) = self.filled.take() {
+    /// The voice is there. After a hole its beginning is blended with the substitute. True: it was not.
+    pub(super) fn hear(&mut self, voice: &mut [i16]) -> bool {
+        let hole = self.filled.take();
+        if let Some(filled) = hole {
             let length = voice.len().min(CROSSFADE);
             for (i, sample) in voice[..length].iter_mut().enumerate() {
                 let substitute = self.substitute(filled + i);
@@ -54,6 +55,7 @@ impl Concealer {
         }
         self.heard = self.heard.saturating_add(voice.len());
         self.remember(voice);
+        hole.is_none()
     }
 
     /// The voice is missing.

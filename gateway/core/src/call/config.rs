@@ -15,7 +15,7 @@ pub struct Config {
     /// How far audio may run ahead of real time, as it does when a connection was held up: 3 s. What
     /// comes faster is dropped.
     pub burst: Duration,
-    /// How many 20 ms of silence are still sent before sending stops: 5.
+    /// How many 20 ms of silence are still encoded before Opus stops: 5.
     pub hangover: u32,
     /// How the voices are encoded.
     pub opus: Setting,
@@ -58,8 +58,10 @@ pub struct Counts {
     pub missing_samples: u64,
     /// How long voices that had been there sent nothing at all, in samples.
     pub absent_samples: u64,
-    /// Packets with audio in them.
+    /// Opus packets with audio in them.
     pub encoded: u64,
+    /// Packets of mu-law, which no encoder made.
+    pub relayed: u64,
     /// Packets that say "silence goes on".
     pub comfort: u64,
     /// 20 ms that the encoder refused: none, unless libopus is broken.

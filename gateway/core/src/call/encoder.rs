@@ -2,16 +2,14 @@
 
 use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use opusic_c::{Application, Bitrate, Channels, ErrorCode, SampleRate};
 
 use super::SLOT;
+use super::block::Block;
 
 /// Room for one packet. At 80 kbit/s a packet has about 200 bytes; libopus keeps within what it is given.
 const PACKET: usize = 1000;
-
-/// Packets share blocks of memory of this size, so that not each is an allocation.
-const BLOCK: usize = 8 * 1024;
 
 /// libopus refused something.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -67,7 +65,7 @@ impl Default for Setting {
 pub struct Encoder {
     opus: opusic_c::Encoder,
     setting: Setting,
-    block: BytesMut,
+    block: Block,
 }
 
 impl Encoder {
@@ -86,7 +84,7 @@ impl Encoder {
         opus.set_force_channels(Some(Channels::Stereo))?;
         // Mu-law has 14 bits; what is below them is not worth coding.
         opus.set_lsb_depth(14)?;
-        Ok(Self { opus, setting, block: BytesMut::new() })
+        Ok(Self { opus, setting, block: Block::default() })
     }
 
     /// What it was made with.
@@ -104,11 +102,7 @@ impl Encoder {
         }
         let mut packet = [0; PACKET];
         let length = self.opus.encode_to_slice(&pcm, &mut packet)?;
-        if self.block.capacity() < length {
-            self.block.reserve(BLOCK);
-        }
-        self.block.extend_from_slice(&packet[..length]);
-        Ok(self.block.split().freeze())
+        Ok(self.block.packet(&packet[..length]))
     }
 
     /// Encodes 20 ms of true silence from a fresh start.

@@ -2,16 +2,20 @@
 //!
 //! The call is told of frames as they arrive and keeps them in a [`Ring`] for each voice. Nothing else
 //! happens to a call that nobody hears: no PCM is made and no encoder exists. While it is heard, each 20 ms
-//! of both voices become one stereo packet, at the moment the second voice's frame arrives.
+//! of both voices become one packet of each [`Codec`] that is wanted, at the moment the second voice's frame
+//! arrives.
 //!
 //! Time in a call is counted in samples of 1/8000 s and is the stream's own: it begins at the first frame's
 //! timestamp and never goes back, whatever the timestamps do later.
 
+mod block;
 mod conceal;
 mod config;
 mod encoder;
 mod pace;
+mod phone;
 mod ring;
+mod sound;
 mod stream;
 mod voice;
 
@@ -22,9 +26,11 @@ pub use encoder::{Encoder, EncoderError, Layer, Rate, Setting};
 pub use ring::Ring;
 
 use self::pace::Pace;
+use self::phone::Phone;
+use self::sound::Hearing;
 use self::stream::Stream;
 use self::voice::{Standing, Voice};
-use crate::frame::{OPUS_CLOCK, OpusPacket, PHONE_RATE, Track};
+use crate::frame::{Codec, PHONE_RATE, Packet, Track};
 
 /// Samples of one voice in a packet: 20 ms.
 pub const SLOT: usize = 160;
@@ -53,9 +59,33 @@ pub struct Call {
     /// `None` before the first frame.
     grid: Option<Grid>,
     /// While somebody hears the call.
-    stream: Option<Stream>,
+    heard: Option<Heard>,
     deadline: Option<Instant>,
     counts: Counts,
+}
+
+/// In which codecs a call is heard.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Wanted {
+    /// Somebody hears it in Opus: an encoder is needed.
+    pub opus: bool,
+    /// Somebody hears it in mu-law.
+    pub pcmu: bool,
+}
+
+impl Wanted {
+    /// Nobody hears it.
+    pub const NOTHING: Self = Self { opus: false, pcmu: false };
+}
+
+/// A call that is heard.
+#[derive(Debug)]
+struct Heard {
+    hearing: Hearing,
+    opus: Option<Stream>,
+    pcmu: Option<Phone>,
+    /// The second packet of the last 20 ms, if they became two.
+    second: Option<Packet>,
 }
 
 /// The call's time, cut into slots of 20 ms.
@@ -88,7 +118,7 @@ impl Call {
     pub fn new(config: Config, tracks: &[Track]) -> Self {
         let config = Config { wait: config.wait.min(MAX_WAIT), ..config };
         let voices = Track::ALL.map(|track| Voice::new(&config, tracks.contains(&track)));
-        Self { config, voices, grid: None, stream: None, deadline: None, counts: Counts::default() }
+        Self { config, voices, grid: None, heard: None, deadline: None, counts: Counts::default() }
     }
 
     /// Takes one frame of one voice: `ulaw` of any length up to a second, which begins at the media time
@@ -125,7 +155,7 @@ impl Call {
             grid.newest = grid.newest.max(end);
             grid.pace.advance(grid.now, grid.newest);
         }
-        if self.stream.is_none() {
+        if self.heard.is_none() {
             self.pass_unheard();
         }
     }
@@ -143,53 +173,57 @@ impl Call {
         self.deadline
     }
 
-    /// Whether anyone hears the call: `true` makes the encoder, `false` drops it. Saying the same twice
-    /// changes nothing.
+    /// Says in which codecs the call is heard: an encoder is made or dropped accordingly. Saying the same twice
+    /// changes nothing. On an error nothing has changed but that mu-law comes as wanted.
     ///
     /// The first packet has the 20 ms that are complete next; what was said before stays in the ring.
-    pub fn set_heard(&mut self, now: Instant, heard: bool) -> Result<(), EncoderError> {
+    pub fn set_heard(&mut self, now: Instant, wanted: Wanted) -> Result<(), EncoderError> {
         self.handle_timeout(now);
-        if !heard {
-            self.stream = None;
+        if wanted == Wanted::NOTHING {
+            self.heard = None;
             self.deadline = None;
-        } else if self.stream.is_none() {
+            return Ok(());
+        }
+        if self.heard.is_none() {
             self.pass_unheard();
-            self.stream = Some(Stream::new(self.config.opus, self.config.hangover)?);
+        }
+        let heard = self.heard.get_or_insert_with(Heard::new);
+        heard.pcmu = if wanted.pcmu { heard.pcmu.take().or_else(|| Some(Phone::default())) } else { None };
+        if !wanted.opus {
+            heard.opus = None;
+        } else if heard.opus.is_none() {
+            heard.opus = Some(Stream::new(self.config.opus, self.config.hangover)?);
         }
         Ok(())
     }
 
     /// Whether an encoder exists.
     pub fn is_encoding(&self) -> bool {
-        self.stream.is_some()
+        self.heard.as_ref().is_some_and(|heard| heard.opus.is_some())
     }
 
     /// The next packet, if one is ready. Call until it returns `None`.
-    pub fn poll_packet(&mut self) -> Option<OpusPacket> {
+    pub fn poll_packet(&mut self) -> Option<Packet> {
         loop {
-            let (next, stream) = (self.next()?, self.stream.as_mut()?);
-            if let Next::Wait(deadline) = next {
+            if let Some(packet) = self.heard.as_mut()?.second.take() {
+                return Some(packet);
+            }
+            if let Next::Wait(deadline) = self.next()? {
                 self.deadline = deadline;
                 return None;
             }
-            let grid = self.grid.as_ref()?;
+            let (grid, heard) = (self.grid.as_ref()?, self.heard.as_mut()?);
             let position = grid.cursor;
             let arrivals = self.voices.iter().filter_map(|voice| voice.arrival(grid.origin, position));
             let arrived = arrivals.max().unwrap_or(grid.now);
-            let sound = if grid.void <= MAX_VOID {
-                let [left, right] = &self.voices;
-                stream.next([&left.ring, &right.ring], position, &mut self.counts)
-            } else {
-                stream.hush(&mut self.counts)
-            };
+            let [left, right] = &self.voices;
+            let rings = (grid.void <= MAX_VOID).then_some([&left.ring, &right.ring]);
+            let mut packets = heard.next(rings, position, arrived, &mut self.counts).into_iter().flatten();
+            let (first, second) = (packets.next(), packets.next());
+            heard.second = second;
             self.pass();
-            if let Some(sound) = sound {
-                return Some(OpusPacket {
-                    payload: sound.payload,
-                    timestamp: position * u64::from(OPUS_CLOCK / PHONE_RATE),
-                    marker: sound.marker,
-                    arrived,
-                });
+            if first.is_some() {
+                return first;
             }
         }
     }
@@ -269,6 +303,44 @@ impl Call {
         while let Some(Next::Ready) = self.next() {
             self.pass();
         }
+    }
+}
+
+impl Heard {
+    fn new() -> Self {
+        Self { hearing: Hearing::new(), opus: None, pcmu: None, second: None }
+    }
+
+    /// What becomes of the 20 ms at `position`, by codec. Without rings nothing is known of them.
+    fn next(
+        &mut self,
+        rings: Option<[&Ring; 2]>,
+        position: u64,
+        arrived: Instant,
+        counts: &mut Counts,
+    ) -> [Option<Packet>; 2] {
+        let payloads = match rings {
+            Some(rings) => {
+                let sound = self.hearing.hear(rings, position);
+                let opus = self.opus.as_mut().and_then(|opus| opus.next(&sound, counts));
+                [opus, self.pcmu.as_mut().map(|pcmu| pcmu.next(&sound, counts))]
+            }
+            None => {
+                self.pcmu.iter_mut().for_each(Phone::hush);
+                [self.opus.as_mut().and_then(|opus| opus.hush(counts)), None]
+            }
+        };
+        let mut codecs = Codec::ALL.into_iter();
+        payloads.map(|payload| {
+            let (codec, payload) = (codecs.next()?, payload?);
+            Some(Packet {
+                codec,
+                payload: payload.bytes,
+                timestamp: position,
+                marker: payload.marker,
+                arrived,
+            })
+        })
     }
 }
 

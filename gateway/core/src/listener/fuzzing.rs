@@ -26,7 +26,7 @@ pub fn sdp(data: &[u8]) {
 
 /// Parses a compound RTCP packet.
 pub fn rtcp(data: &[u8]) {
-    let _ = rtcp::report(data, 1, SystemTime::UNIX_EPOCH);
+    let _ = rtcp::report(data, 1, 48_000, SystemTime::UNIX_EPOCH);
 }
 
 /// Feeds a session datagrams, each after a byte of length and a byte of time, from an address it takes for
@@ -36,6 +36,7 @@ pub fn session(now: Instant, offer: &Offer, shared: Arc<Shared>, data: &[u8]) {
         ice: IceCredentials { ufrag: "ufrag".into(), pwd: "a password of some length".into() },
         tag: 1,
         ssrc: 1,
+        codec: offer.preferred(),
         cname: "fuzz".into(),
         limits: Limits::default(),
     };

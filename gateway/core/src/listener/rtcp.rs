@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::event::Report;
-use crate::frame::OPUS_CLOCK;
 
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
@@ -84,9 +83,9 @@ fn ntp_middle(wall: SystemTime) -> u32 {
     (ntp(wall) >> 16) as u32
 }
 
-/// The first report about `ssrc` in an authentic compound packet that came at `wall`. Other packets, also
-/// those cut or malformed, say nothing.
-pub(super) fn report(compound: &[u8], ssrc: u32, wall: SystemTime) -> Option<Report> {
+/// The first report about `ssrc`, whose RTP clock has `clock` ticks a second, in an authentic compound packet that
+/// came at `wall`. Other packets, also those cut or malformed, say nothing.
+pub(super) fn report(compound: &[u8], ssrc: u32, clock: u32, wall: SystemTime) -> Option<Report> {
     let mut rest = compound;
     for _ in 0..MAX_PACKETS {
         let [first, kind, high, low, ..] = *rest else { return None };
@@ -102,7 +101,7 @@ pub(super) fn report(compound: &[u8], ssrc: u32, wall: SystemTime) -> Option<Rep
         };
         let blocks = packet.get(blocks_at..)?.chunks_exact(24).take(usize::from(first & 31));
         for block in blocks {
-            if let Some(report) = block.first_chunk().and_then(|block| read_block(block, ssrc, wall)) {
+            if let Some(report) = block.first_chunk().and_then(|block| read_block(block, ssrc, clock, wall)) {
                 return Some(report);
             }
         }
@@ -111,7 +110,7 @@ pub(super) fn report(compound: &[u8], ssrc: u32, wall: SystemTime) -> Option<Rep
     None
 }
 
-fn read_block(block: &[u8; 24], ssrc: u32, wall: SystemTime) -> Option<Report> {
+fn read_block(block: &[u8; 24], ssrc: u32, clock: u32, wall: SystemTime) -> Option<Report> {
     let words: [u32; 6] =
         std::array::from_fn(|i| block[4 * i..].first_chunk().map_or(0, |w| u32::from_be_bytes(*w)));
     let [source, lost, _, jitter, last_report, delay] = words;
@@ -126,7 +125,7 @@ fn read_block(block: &[u8; 24], ssrc: u32, wall: SystemTime) -> Option<Report> {
     Some(Report {
         fraction_lost: (lost >> 24) as f32 / 256.0,
         total_lost,
-        jitter: Duration::from_micros(u64::from(jitter) * 1_000_000 / u64::from(OPUS_CLOCK)),
+        jitter: Duration::from_micros(u64::from(jitter) * 1_000_000 / u64::from(clock)),
         round_trip: is_sane.then(|| Duration::from_micros((u64::from(round_trip) * 1_000_000) >> 16)),
     })
 }
@@ -176,7 +175,7 @@ mod tests {
         // It heard us 300 ms ago and kept the report for 200 ms.
         let last = ntp_middle(wall() - Duration::from_millis(300));
         let bytes = receiver_report(5, 0x40FF_FFFE, last, 65_536 / 5);
-        let report = report(&bytes, 5, wall()).unwrap();
+        let report = report(&bytes, 5, 48_000, wall()).unwrap();
         assert_eq!((report.fraction_lost, report.total_lost), (0.25, -2));
         assert_eq!(report.jitter, Duration::from_millis(10));
         let round_trip = report.round_trip.unwrap();
@@ -186,20 +185,20 @@ mod tests {
     #[test]
     fn a_report_of_the_future_or_about_others_is_not_believed() {
         let last = ntp_middle(wall() + Duration::from_secs(1));
-        assert_eq!(report(&receiver_report(5, 0, last, 0), 5, wall()).unwrap().round_trip, None);
-        assert_eq!(report(&receiver_report(5, 0, 0, 0), 5, wall()).unwrap().round_trip, None);
-        assert_eq!(report(&receiver_report(6, 0, 0, 0), 5, wall()), None);
+        assert_eq!(report(&receiver_report(5, 0, last, 0), 5, 48_000, wall()).unwrap().round_trip, None);
+        assert_eq!(report(&receiver_report(5, 0, 0, 0), 5, 48_000, wall()).unwrap().round_trip, None);
+        assert_eq!(report(&receiver_report(6, 0, 0, 0), 5, 48_000, wall()), None);
     }
 
     #[test]
     fn a_cut_compound_says_nothing() {
         let bytes = receiver_report(5, 0, 0, 0);
         for length in 0..bytes.len() {
-            assert_eq!(report(&bytes[..length], 5, wall()), None);
+            assert_eq!(report(&bytes[..length], 5, 48_000, wall()), None);
         }
         // Claims more blocks than it has.
         let mut bytes = receiver_report(6, 0, 0, 0);
         bytes[0] |= 31;
-        assert_eq!(report(&bytes, 5, wall()), None);
+        assert_eq!(report(&bytes, 5, 48_000, wall()), None);
     }
 }

@@ -9,6 +9,7 @@ use rtc_sdp::description::media::MediaDescription;
 
 use super::fingerprint::{Fingerprint, FingerprintError};
 use super::ice::RemoteIce;
+use crate::frame::Codec;
 
 mod answer;
 
@@ -24,7 +25,7 @@ pub struct Offer {
     sections: Vec<Section>,
     /// Which one.
     audio: usize,
-    pub(super) payload_type: u8,
+    codecs: Codecs,
     direction: Direction,
     bundled: bool,
     mux_only: bool,
@@ -38,6 +39,15 @@ struct Section {
     /// The first of its formats: a rejected section must name one (RFC 3264, section 6).
     format: String,
     mid: Option<String>,
+}
+
+/// Under which payload types the accepted section has the codecs we speak.
+#[derive(Clone, Copy, Debug)]
+struct Codecs {
+    /// In the order of [`Codec::ALL`].
+    payload_types: [Option<u8>; 2],
+    /// Which stands first.
+    preferred: Codec,
 }
 
 /// What the client wants of audio.
@@ -87,8 +97,8 @@ impl Offer {
     const MAX_SECTIONS: usize = 16;
     const MAX_FINGERPRINTS: usize = 8;
 
-    /// Reads an offer and checks that it can be answered: the first audio section with Opus, over DTLS-SRTP
-    /// on one port, with the client listening.
+    /// Reads an offer and checks that it can be answered: the first audio section with Opus, or without any the
+    /// first with PCMU, over DTLS-SRTP on one port, with the client listening.
     pub fn parse(text: &str) -> Result<Self, OfferError> {
         if text.len() > Self::MAX_BYTES || text.lines().count() > Self::MAX_LINES {
             return Err(Malformed("too long"));
@@ -104,8 +114,9 @@ impl Offer {
             return Err(Malformed("too many sections"));
         }
         let sections = media.iter().map(Section::read).collect::<Result<Vec<_>, _>>()?;
-        let found = media.iter().enumerate().find_map(|(i, m)| Some((i, m, opus(m)?)));
-        let (audio, section, payload_type) = found.ok_or(Unsupported("no audio section with Opus"))?;
+        let known = || media.iter().enumerate().filter_map(|(i, m)| Some((i, m, Codecs::of(m)?)));
+        let found = known().find(|(_, _, codecs)| codecs.has(Codec::Opus)).or_else(|| known().next());
+        let (audio, section, codecs) = found.ok_or(Unsupported("no audio section with Opus or PCMU"))?;
 
         // The tagged section speaks for the transport of a bundled one that is silent (RFC 9143, section 7).
         let group = sdp.attributes.iter().filter(|a| a.key == "group").find_map(|a| {
@@ -142,7 +153,7 @@ impl Offer {
             remote: RemoteIce::new(ufrag, pwd).ok_or(Malformed("ICE credentials"))?,
             fingerprints: levels.fingerprints()?,
             audio,
-            payload_type,
+            codecs,
             direction: levels.direction()?,
             bundled,
             mux_only: levels.get("rtcp-mux-only").is_some(),
@@ -153,6 +164,21 @@ impl Offer {
     /// The client's ICE credentials: what tells a trickle fragment from a restart.
     pub fn remote_ice(&self) -> &RemoteIce {
         &self.remote
+    }
+
+    /// Whether the client can hear it.
+    pub fn has(&self, codec: Codec) -> bool {
+        self.codecs.has(codec)
+    }
+
+    /// What the client would rather hear: the first of ours in its list.
+    pub fn preferred(&self) -> Codec {
+        self.codecs.preferred
+    }
+
+    /// Its payload type, if the client can hear it.
+    pub(super) fn payload_type(&self, codec: Codec) -> Option<u8> {
+        self.codecs.payload_types[codec.index()]
     }
 
     /// The name of the accepted section.
@@ -186,22 +212,48 @@ fn value<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a str> {
     attributes.iter().find(|a| a.key == key)?.value.as_deref().map(str::trim)
 }
 
-/// The payload type of Opus, if this is an audio section over DTLS-SRTP that is in use.
-fn opus(media: &MediaDescription) -> Option<u8> {
-    let name = &media.media_name;
-    let has = |key| media.attributes.iter().any(|a: &Attribute| a.key == key);
-    let in_use = name.port.value != 0 || has("bundle-only");
-    let protocol = name.protos.join("/");
-    let fits = matches!(protocol.as_str(), "UDP/TLS/RTP/SAVPF" | "UDP/TLS/RTP/SAVP" | "RTP/SAVPF");
-    if name.media != "audio" || !in_use || !fits {
-        return None;
+impl Codecs {
+    /// `None` if this is no audio section over DTLS-SRTP that is in use, or has none of them.
+    fn of(media: &MediaDescription) -> Option<Self> {
+        let name = &media.media_name;
+        let has = |key| media.attributes.iter().any(|a: &Attribute| a.key == key);
+        let in_use = name.port.value != 0 || has("bundle-only");
+        let protocol = name.protos.join("/");
+        let fits = matches!(protocol.as_str(), "UDP/TLS/RTP/SAVPF" | "UDP/TLS/RTP/SAVP" | "RTP/SAVPF");
+        if name.media != "audio" || !in_use || !fits {
+            return None;
+        }
+        let mut payload_types = [None; 2];
+        let mut preferred = None;
+        for format in &name.formats {
+            let Some((codec, number)) = codec(media, format) else { continue };
+            payload_types[codec.index()].get_or_insert(number);
+            preferred.get_or_insert(codec);
+        }
+        Some(Self { payload_types, preferred: preferred? })
     }
-    let maps = media.attributes.iter().filter(|a| a.key == "rtpmap");
-    maps.filter_map(|map| map.value.as_deref()?.trim().split_once(' '))
-        .filter(|(_, codec)| codec.trim().eq_ignore_ascii_case("opus/48000/2"))
-        .filter(|(number, _)| name.formats.iter().any(|format| format == number))
-        // 64 to 95 would be taken for RTCP on the same port (RFC 5761, section 4).
-        .find_map(|(number, _)| number.parse().ok().filter(|n| *n < 128 && !(64..96).contains(n)))
+
+    fn has(&self, codec: Codec) -> bool {
+        self.payload_types[codec.index()].is_some()
+    }
+}
+
+/// What this format of a section is, if it is one of ours.
+fn codec(media: &MediaDescription, format: &str) -> Option<(Codec, u8)> {
+    let mut maps = media.attributes.iter().filter(|a| a.key == "rtpmap").filter_map(|a| a.value.as_deref());
+    let map = maps.find_map(|map| map.trim().split_once(' ').filter(|(number, _)| *number == format));
+    let codec = match map.map(|(_, codec)| codec.trim()) {
+        Some(codec) if codec.eq_ignore_ascii_case("opus/48000/2") => Codec::Opus,
+        Some(codec) if ["PCMU/8000", "PCMU/8000/1"].iter().any(|pcmu| codec.eq_ignore_ascii_case(pcmu)) => {
+            Codec::Pcmu
+        }
+        // It needs no map (RFC 3551, table 4).
+        None if format == "0" => Codec::Pcmu,
+        _ => return None,
+    };
+    // 64 to 95 would be taken for RTCP on the same port (RFC 5761, section 4).
+    let number = format.parse().ok().filter(|n| *n < 128 && !(64..96).contains(n))?;
+    Some((codec, number))
 }
 
 /// Where an attribute of the accepted section may stand, nearest first.

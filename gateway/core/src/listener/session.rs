@@ -13,7 +13,7 @@ use super::ice::{IceCredentials, RemoteIce};
 use super::sdp::{Offer, Ours, answer};
 use super::srtp::{Bad, Keys, Receiver, Sender};
 use super::{fragment, random, rtcp};
-use crate::frame::OpusPacket;
+use crate::frame::{Codec, Packet};
 
 /// What a session is told when it is made.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct SessionConfig {
     pub tag: u32,
     /// The SSRC we send with.
     pub ssrc: u32,
+    /// What is sent. An offer that does not have it gets the other one.
+    pub codec: Codec,
     /// The RTCP canonical name we send with (RFC 7022), and the name of the stream in the answer: up to 64
     /// letters, digits and `-_.@`; anything else is left out.
     pub cname: String,
@@ -66,6 +68,8 @@ pub struct Session {
     /// In the answer's origin line.
     id: u64,
     ssrc: u32,
+    codec: Codec,
+    payload_type: u8,
     cname: String,
     agent: Agent,
     dtls: Dtls,
@@ -91,7 +95,10 @@ impl Session {
 
     /// A session for this offer. It waits for the browser's checks.
     pub fn new(now: Instant, offer: &Offer, config: SessionConfig, shared: Arc<Shared>) -> Self {
-        let SessionConfig { ice, tag, ssrc, mut cname, limits } = config;
+        let SessionConfig { ice, tag, ssrc, codec, mut cname, limits } = config;
+        let offered = offer.payload_type(codec).map(|number| (codec, number));
+        let preferred = || (offer.preferred(), offer.payload_type(offer.preferred()).unwrap_or_default());
+        let (codec, payload_type) = offered.unwrap_or_else(preferred);
         cname.retain(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
         cname.truncate(64);
         Self {
@@ -101,6 +108,8 @@ impl Session {
             id: u64::from_ne_bytes(random()),
             shared,
             ssrc,
+            codec,
+            payload_type,
             cname,
             media: None,
             connect_by: Some(now + limits.connect),
@@ -120,14 +129,15 @@ impl Session {
             fingerprint: self.shared.fingerprint(),
             ssrc: self.ssrc,
             cname: &self.cname,
+            codec: self.codec,
+            payload_type: self.payload_type,
         };
         answer(&self.offer, &ours, candidates)
     }
 
     /// The body of the response to an ICE restart, with our present credentials: a fragment of SDP.
     pub fn fragment(&self, candidates: &[SocketAddr]) -> String {
-        let (mid, payload_type) = (self.offer.mid(), self.offer.payload_type);
-        fragment::restarted(self.agent.local(), mid, payload_type, candidates)
+        fragment::restarted(self.agent.local(), self.offer.mid(), self.payload_type, candidates)
     }
 
     /// Takes a datagram that came from `src` at `now`. `wall` is the same moment by the wall clock.
@@ -169,7 +179,7 @@ impl Session {
 
     fn start_media(&self, keys: &Keys) -> Result<Media, Unspecified> {
         Ok(Media {
-            sender: Sender::new(&keys.server, self.ssrc, self.offer.payload_type)?,
+            sender: Sender::new(&keys.server, self.ssrc, self.payload_type, self.codec)?,
             receiver: Receiver::new(&keys.client)?,
         })
     }
@@ -187,7 +197,7 @@ impl Session {
         if (192..224).contains(kind) {
             match media.receiver.open_rtcp(copy) {
                 Ok(compound) => {
-                    if let Some(report) = rtcp::report(compound, self.ssrc, wall) {
+                    if let Some(report) = rtcp::report(compound, self.ssrc, self.codec.clock(), wall) {
                         self.out.event(Event::Report(report));
                     }
                 }
@@ -275,10 +285,10 @@ impl Session {
         self.out.poll_event()
     }
 
-    /// Protects one packet: clears `out`, writes the RTP packet into it and says where it goes. `None`, and
-    /// `out` is empty, if the session is not connected, has no validated address or is closed. Allocates
+    /// Protects one packet of its [`codec`](Self::codec): clears `out`, writes the RTP packet into it and says
+    /// where it goes. `None`, and `out` is empty, if the session is not connected, has no validated address or is closed. Allocates
     /// nothing once `out` has room for the payload and [`Session::OVERHEAD`] bytes.
-    pub fn write(&mut self, packet: &OpusPacket, out: &mut Vec<u8>) -> Option<SocketAddr> {
+    pub fn write(&mut self, packet: &Packet, out: &mut Vec<u8>) -> Option<SocketAddr> {
         out.clear();
         let to = self.agent.selected()?;
         let media = self.media.as_mut()?;
@@ -288,6 +298,11 @@ impl Session {
         }
         self.counts.packets += 1;
         Some(to)
+    }
+
+    /// What is sent.
+    pub fn codec(&self) -> Codec {
+        self.codec
     }
 
     /// What happened since the last call.

@@ -14,7 +14,7 @@ fn a_batch_goes_out_with_one_call_and_comes_in_whole() {
         sender.commit(peer.local_addr().unwrap(), None);
     }
     assert!(sender.is_full());
-    assert_eq!(sender.flush(&udp), Sent { sent: 64, ..Sent::default() });
+    assert_eq!(sender.flush(&udp), Sent { sent: 64, bytes: 64 * 65 / 2, ..Sent::default() });
     assert_eq!(sender.flush(&udp), Sent::default(), "nothing is sent twice");
     for i in 0..SEND_BATCH {
         let mut buffer = [0; 100];
@@ -34,7 +34,7 @@ fn an_address_that_cannot_be_sent_to_costs_only_its_own_datagram() {
         *sender.buffer() = b"hello".to_vec();
         sender.commit(to, None);
     }
-    assert_eq!(sender.flush(&udp), Sent { sent: 2, refused: 3, full: 0 });
+    assert_eq!(sender.flush(&udp), Sent { sent: 2, refused: 3, full: 0, bytes: 25 });
 }
 
 #[test]

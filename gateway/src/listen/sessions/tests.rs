@@ -87,7 +87,8 @@ fn a_packet_for_listeners_that_are_not_connected_goes_nowhere() {
     let mut fixture = Fixture::new();
     let call = fixture.call();
     fixture.add(&call);
-    let packet = OpusPacket {
+    let packet = Packet {
+        codec: Codec::Opus,
         payload: bytes::Bytes::from_static(b"opus"),
         timestamp: 0,
         marker: true,
@@ -195,6 +196,7 @@ impl Fixture {
             ice: ice.clone(),
             tag,
             ssrc: tag,
+            codec: Codec::Opus,
             cname: "cname".to_owned(),
             limits: Limits::default(),
         };

@@ -185,6 +185,7 @@ pub(crate) fn config(public_url: &str) -> Config {
         tls: None,
         ingest: ingest::Config::default(),
         listen: listen::Config::default(),
+        budget: gateway::budget::Config::default(),
     }
 }
 

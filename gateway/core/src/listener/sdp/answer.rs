@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Direction, Offer};
+use crate::frame::Codec;
 use crate::listener::fingerprint::Fingerprint;
 use crate::listener::ice::IceCredentials;
 
@@ -14,6 +15,8 @@ pub(in crate::listener) struct Ours<'a> {
     pub(in crate::listener) fingerprint: &'a Fingerprint,
     pub(in crate::listener) ssrc: u32,
     pub(in crate::listener) cname: &'a str,
+    pub(in crate::listener) codec: Codec,
+    pub(in crate::listener) payload_type: u8,
 }
 
 /// Answers `offer`: its audio section is accepted, every other rejected in its place.
@@ -45,7 +48,7 @@ fn write_answer(out: &mut String, offer: &Offer, ours: &Ours<'_>, candidates: &[
         let (media, protocol) = (&section.media, &section.protocol);
         if i == offer.audio {
             let (port, ip) = candidates.first().map_or((9, None), |c| (c.port(), Some(c.ip())));
-            line!(out, "m={media} {port} {protocol} {}", offer.payload_type);
+            line!(out, "m={media} {port} {protocol} {}", ours.payload_type);
             match ip {
                 Some(IpAddr::V4(ip)) => line!(out, "c=IN IP4 {ip}"),
                 Some(IpAddr::V6(ip)) => line!(out, "c=IN IP6 {ip}"),
@@ -68,8 +71,8 @@ fn write_answer(out: &mut String, offer: &Offer, ours: &Ours<'_>, candidates: &[
 }
 
 fn write_audio(out: &mut String, offer: &Offer, ours: &Ours<'_>) {
-    let payload_type = offer.payload_type;
-    // With `sendrecv` a microphone can be let through later without a new offer. We always send stereo,
+    let payload_type = ours.payload_type;
+    // With `sendrecv` a microphone can be let through later without a new offer. Of Opus we always send stereo,
     // and want none: a voice is mono.
     let (direction, stereo) = match offer.direction {
         Direction::Receive => ("sendonly", "stereo=1;"),
@@ -84,8 +87,13 @@ fn write_audio(out: &mut String, offer: &Offer, ours: &Ours<'_>) {
     line!(out, "a=ice-pwd:{}", ours.ice.pwd);
     line!(out, "a=fingerprint:{}", ours.fingerprint);
     line!(out, "a=setup:passive");
-    line!(out, "a=rtpmap:{payload_type} opus/48000/2");
-    line!(out, "a=fmtp:{payload_type} minptime=10;{stereo}sprop-stereo=1;useinbandfec=0");
+    match ours.codec {
+        Codec::Opus => {
+            line!(out, "a=rtpmap:{payload_type} opus/48000/2");
+            line!(out, "a=fmtp:{payload_type} minptime=10;{stereo}sprop-stereo=1;useinbandfec=0");
+        }
+        Codec::Pcmu => line!(out, "a=rtpmap:{payload_type} PCMU/8000"),
+    }
     line!(out, "a=ptime:20");
     line!(out, "a=msid:{} audio", ours.cname);
     line!(out, "a=ssrc:{} cname:{}", ours.ssrc, ours.cname);

@@ -22,6 +22,10 @@ const PRINT: &str = "7B:8B:F0:65:5F:78:E2:51:3B:AC:6F:F3:3F:46:1B:35:\
                      DC:B8:5F:64:1A:24:C2:43:F0:A1:58:D0:A1:2C:19:08";
 
 fn answer_to(offer: &str, candidates: &[SocketAddr]) -> String {
+    answer_in(Codec::Opus, offer, candidates)
+}
+
+fn answer_in(codec: Codec, offer: &str, candidates: &[SocketAddr]) -> String {
     let offer = Offer::parse(offer).unwrap();
     let ours = Ours {
         id: u64::MAX,
@@ -29,6 +33,8 @@ fn answer_to(offer: &str, candidates: &[SocketAddr]) -> String {
         fingerprint: &offer.fingerprints[0],
         ssrc: 77,
         cname: "call",
+        codec,
+        payload_type: offer.payload_type(codec).unwrap(),
     };
     answer(&offer, &ours, candidates)
 }
@@ -61,6 +67,43 @@ fn chromium_is_answered_in_full() {
         a=candidate:2 1 udp 2130706175 2001:db8::1 8082 typ host\r\na=end-of-candidates\r\n"
     );
     assert_eq!(answer_to(&chromium("recvonly"), &candidates), expected);
+}
+
+#[test]
+fn mu_law_is_answered_without_a_word_of_opus() {
+    let text = answer_in(Codec::Pcmu, &chromium("recvonly"), &[]);
+    assert!(text.contains("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n"), "{text}");
+    assert!(text.contains("a=rtpmap:0 PCMU/8000\r\na=ptime:20\r\n"), "{text}");
+    assert!(!text.contains("opus") && !text.contains("a=fmtp"), "{text}");
+}
+
+#[test]
+fn what_stands_first_in_an_offer_is_preferred() {
+    let chromium = chromium("recvonly");
+    let formats = |formats: &str| {
+        let offer = Offer::parse(&chromium.replace("111 63 9 0 8 13 110 126", formats)).unwrap();
+        (offer.preferred(), offer.payload_type(Codec::Opus), offer.payload_type(Codec::Pcmu))
+    };
+    assert_eq!(formats("9 111 0"), (Codec::Opus, Some(111), Some(0)));
+    assert_eq!(formats("9 0 111"), (Codec::Pcmu, Some(111), Some(0)));
+    assert_eq!(formats("8 0"), (Codec::Pcmu, None, Some(0)));
+    assert_eq!(formats("111"), (Codec::Opus, Some(111), None));
+    // The static number needs no map, and means something else with one.
+    let bare = chromium.replace("a=rtpmap:0 PCMU/8000\r\n", "").replace("111 63 9 0", "0");
+    assert_eq!(Offer::parse(&bare).unwrap().preferred(), Codec::Pcmu);
+    let other = chromium.replace("a=rtpmap:0 PCMU/8000", "a=rtpmap:0 PCMU/16000").replace("111 63 9 0", "0");
+    assert_eq!(unsupported(&other), "no audio section with Opus or PCMU");
+    let dynamic = chromium.replace("a=rtpmap:0 PCMU", "a=rtpmap:100 pcmu").replace("111 63 9 0", "100");
+    assert_eq!(Offer::parse(&dynamic).unwrap().payload_type(Codec::Pcmu), Some(100));
+}
+
+#[test]
+fn a_section_with_opus_goes_before_one_with_mu_law_alone() {
+    let chromium = chromium("recvonly");
+    let (session, audio) = chromium.split_at(chromium.find("m=audio").unwrap());
+    let phone = audio.replace("111 63 9 0", "0").replace("a=mid:0", "a=mid:p");
+    let offer = Offer::parse(&format!("{session}{phone}{audio}")).unwrap();
+    assert_eq!((offer.mid(), offer.preferred()), (Some("0"), Codec::Opus));
 }
 
 #[test]
@@ -119,7 +162,7 @@ fn rtcp_mux_only_is_repeated() {
 #[test]
 fn bare_newlines_and_text_before_the_version_are_let_through() {
     let offer = format!("\r\n{}", chromium("recvonly").replace("\r\n", "\n"));
-    assert_eq!(Offer::parse(&offer).unwrap().payload_type, 111);
+    assert_eq!(Offer::parse(&offer).unwrap().payload_type(Codec::Opus), Some(111));
 }
 
 #[test]
@@ -131,11 +174,12 @@ fn what_we_cannot_do_is_unsupported() {
     assert_eq!(unsupported(&offer.replace("a=rtcp-mux\r\n", "")), "no rtcp-mux");
     assert_eq!(unsupported(&offer.replace("actpass", "passive")), "client must start DTLS");
     assert_eq!(unsupported(&offer.replace("a=setup:actpass\r\n", "")), "client must start DTLS");
-    let no_opus = "no audio section with Opus";
-    assert_eq!(unsupported(&offer.replace("opus/48000/2", "opus/48000")), no_opus);
-    assert_eq!(unsupported(&offer.replace("m=audio 9 ", "m=audio 0 ")), no_opus);
-    assert_eq!(unsupported(&offer.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP")), no_opus);
-    assert_eq!(unsupported(&offer.replace("a=rtpmap:111", "a=rtpmap:112")), no_opus);
+    let nothing = "no audio section with Opus or PCMU";
+    let opus_only = offer.replace("111 63 9 0 8 13 110 126", "111");
+    assert_eq!(unsupported(&opus_only.replace("opus/48000/2", "opus/48000")), nothing);
+    assert_eq!(unsupported(&offer.replace("m=audio 9 ", "m=audio 0 ")), nothing);
+    assert_eq!(unsupported(&offer.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP")), nothing);
+    assert_eq!(unsupported(&opus_only.replace("a=rtpmap:111", "a=rtpmap:112")), nothing);
     let lite = offer.replace("a=extmap-allow-mixed", "a=ice-lite");
     assert_eq!(unsupported(&lite), "both sides are ICE lite");
     let weak = offer.replace(&format!("sha-256 {PRINT}"), "sha-1 00:11");

@@ -6,7 +6,7 @@ use std::time::Instant;
 use aws_lc_rs::error::Unspecified;
 
 use super::{Cipher, Master, Protocol, RTP_HEADER};
-use crate::frame::{OPUS_CLOCK, OpusPacket};
+use crate::frame::{Codec, PHONE_RATE, Packet};
 use crate::listener::random;
 
 /// Protects what one listener hears.
@@ -15,6 +15,7 @@ pub(in crate::listener) struct Sender {
     rtcp: Cipher,
     ssrc: u32,
     payload_type: u8,
+    codec: Codec,
     /// Of the next packet. Its low 16 bits are the sequence number, the 32 above them the roll-over counter:
     /// as one number they cannot disagree.
     index: u64,
@@ -34,12 +35,14 @@ impl Sender {
         master: &Master,
         ssrc: u32,
         payload_type: u8,
+        codec: Codec,
     ) -> Result<Self, Unspecified> {
         Ok(Self {
             rtp: Cipher::new(master, Protocol::Rtp)?,
             rtcp: Cipher::new(master, Protocol::Rtcp)?,
             ssrc,
             payload_type,
+            codec,
             index: u64::from(u16::from_ne_bytes(random()) >> 1),
             offset: u32::from_ne_bytes(random()),
             rtcp_index: 0,
@@ -53,7 +56,7 @@ impl Sender {
     /// all 2^48 indices are used up.
     pub(in crate::listener) fn write(
         &mut self,
-        packet: &OpusPacket,
+        packet: &Packet,
         out: &mut Vec<u8>,
     ) -> Result<(), Unspecified> {
         out.clear();
@@ -62,7 +65,8 @@ impl Sender {
         }
         let [.., high, low] = self.index.to_be_bytes();
         // The media clock wraps here, as it does in RTP.
-        let timestamp = self.offset.wrapping_add(packet.timestamp as u32);
+        let ticks = self.codec.clock() / PHONE_RATE;
+        let timestamp = self.offset.wrapping_add((packet.timestamp as u32).wrapping_mul(ticks));
         let marker = u8::from(packet.marker) << 7;
         out.extend_from_slice(&[0x80, marker | self.payload_type, high, low]);
         out.extend_from_slice(&timestamp.to_be_bytes());
@@ -81,7 +85,7 @@ impl Sender {
     pub(in crate::listener) fn clock(&self, now: Instant) -> Option<u32> {
         let (arrived, timestamp) = self.last?;
         let passed = now.saturating_duration_since(arrived);
-        let ticks = passed.as_micros() * u128::from(OPUS_CLOCK) / 1_000_000;
+        let ticks = passed.as_micros() * u128::from(self.codec.clock()) / 1_000_000;
         Some(timestamp.wrapping_add(ticks as u32))
     }
 

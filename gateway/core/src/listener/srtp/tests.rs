@@ -1,4 +1,5 @@
 use super::*;
+use crate::frame::Codec;
 
 fn hex<const N: usize>(text: &str) -> [u8; N] {
     let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
@@ -156,7 +157,7 @@ fn one_flipped_bit_is_refused_and_leaves_no_trace() {
 fn rtcp_is_opened_once_and_only_if_encrypted_and_authentic() {
     for profile in PROFILES {
         let keys = keys(profile);
-        let mut sender = Sender::new(&keys.client, 0x0102_0304, 111).unwrap();
+        let mut sender = Sender::new(&keys.client, 0x0102_0304, 111, Codec::Opus).unwrap();
         let mut receiver = Receiver::new(&keys.client).unwrap();
         let plain = [0x80, 201, 0, 1, 1, 2, 3, 4];
         let mut packet = plain.to_vec();
@@ -171,7 +172,7 @@ fn rtcp_is_opened_once_and_only_if_encrypted_and_authentic() {
         }
         assert_eq!(receiver.open_rtcp(&mut packet.clone()), Ok(&plain[..]));
         assert_eq!(receiver.open_rtcp(&mut packet), Err(Bad::Replayed));
-        let mut stranger = Sender::new(&keys.client, 0x0102_0305, 111).unwrap();
+        let mut stranger = Sender::new(&keys.client, 0x0102_0305, 111, Codec::Opus).unwrap();
         let mut packet = vec![0x80, 201, 0, 1, 1, 2, 3, 5];
         stranger.protect(&mut packet).unwrap();
         assert_eq!(receiver.open_rtcp(&mut packet), Err(Bad::Unauthentic));

@@ -32,7 +32,7 @@ fn a_client_connects_and_hears_every_packet() {
         assert_eq!(word(packet), word(first).wrapping_add(960 * u32::from(i)));
         assert_eq!(packet[1], 111);
         assert_eq!(packet[8..12], [10, 11, 12, 13]);
-        assert_eq!(packet[12..], *format!("opus {}", 960 * u32::from(i)).as_bytes());
+        assert_eq!(packet[12..], *format!("opus {}", 160 * u32::from(i)).as_bytes());
     }
     assert_eq!(lab.session.take_counts().packets, 50);
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::client::Client;
 use super::dtls_client::DtlsClient;
 use super::moment;
-use crate::frame::OpusPacket;
+use crate::frame::Packet;
 use crate::listener::{Event, IceCredentials, Limits, Offer, Session, SessionConfig, Shared, Transmit};
 
 /// One way.
@@ -53,6 +53,7 @@ impl Lab {
             ice,
             tag: 7,
             ssrc: 0x0A0B_0C0D,
+            codec: offer.preferred(),
             cname: "call-1".into(),
             limits: Limits::default(),
         };
@@ -154,10 +155,11 @@ impl Lab {
     }
 
     /// The next packet of the call, 20 ms after the last.
-    pub(super) fn packet(&mut self) -> OpusPacket {
+    pub(super) fn packet(&mut self) -> Packet {
         let timestamp = self.timestamp;
-        self.timestamp += 960;
-        OpusPacket {
+        self.timestamp += 160;
+        Packet {
+            codec: self.session.codec(),
             payload: Bytes::from(format!("opus {timestamp}")),
             timestamp,
             marker: timestamp == 0,

@@ -6,6 +6,7 @@ use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 
 use super::dtls_client::DtlsClient;
 use super::lab::Lab;
+use super::moment;
 use crate::listener::{CloseReason, Event, Session};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -40,6 +41,26 @@ fn a_long_session_stays_readable_in_counter_mode() {
     let mut lab = Lab::with(DtlsClient::rtc(profile), |offer| offer);
     lab.run(SECOND);
     rolls_over_twice(lab);
+}
+
+#[test]
+fn mu_law_has_its_own_payload_type_and_clock() {
+    let pcmu = |offer: String| {
+        offer
+            .replace("SAVPF 111", "SAVPF 0 111")
+            .replace("a=rtpmap:111", "a=rtpmap:0 PCMU/8000\r\na=rtpmap:111")
+    };
+    let mut lab = Lab::with(DtlsClient::dimpl(moment()), pcmu);
+    lab.run(SECOND);
+    lab.speak(60);
+    lab.run(Duration::from_millis(30));
+    let heard = &lab.client.heard;
+    assert_eq!((heard[0][1], heard[1][1]), (0x80, 0), "payload type 0, and a marker on the first");
+    assert_eq!(word(&heard[9], 4).wrapping_sub(word(&heard[0], 4)), 9 * 160);
+    let report = lab.client.rtcp.first().expect("a report after a second");
+    let last = &heard[word(report, 20) as usize - 1];
+    let ahead = word(report, 16).wrapping_sub(word(last, 4));
+    assert!(ahead <= 160, "{ahead} ticks of 8 kHz in 20 ms");
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn a_stream_may_begin_at_any_time() {
             }
         }
         assert_eq!(line.sent.len(), 50);
-        assert_eq!(line.sent[0].packet.timestamp, first * 48);
+        assert_eq!(line.sent[0].packet.timestamp, first * 8);
         assert_eq!(line.counts(), Counts { received: 100, encoded: 50, ..Counts::default() });
     }
 }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod order;
+mod phone;
 mod property;
 mod silence;
 mod sound;
@@ -9,13 +10,16 @@ mod sound;
 use std::f64::consts::TAU;
 use std::time::{Duration, Instant};
 
-use gateway_core::call::{Call, Config, Counts};
-use gateway_core::frame::{OpusPacket, Track};
+use gateway_core::call::{Call, Config, Counts, Wanted};
+use gateway_core::frame::{Packet, Track};
 use gateway_core::g711;
 use opusic_c::{Channels, Decoder, SampleRate};
 
 const CALLER: Track = Track::Inbound;
 const AGENT: Track = Track::Outbound;
+
+/// As most listeners hear it.
+const OPUS: Wanted = Wanted { opus: true, pcmu: false };
 
 /// The tones of the two voices, in hertz.
 const CALLER_TONE: f64 = 450.0;
@@ -31,13 +35,13 @@ struct Line {
 /// A packet, and when it left.
 struct Sent {
     at: u64,
-    packet: OpusPacket,
+    packet: Packet,
 }
 
 impl Line {
     fn heard() -> Self {
         let mut line = Self::unheard(Config::default());
-        line.call.set_heard(line.t0, true).expect("libopus is there");
+        line.call.set_heard(line.t0, OPUS).expect("libopus is there");
         line
     }
 
@@ -79,7 +83,7 @@ impl Line {
     fn drain(&mut self, now: Instant) {
         while let Some(packet) = self.call.poll_packet() {
             assert!(packet.arrived <= now);
-            if let Some(last) = self.sent.last() {
+            if let Some(last) = self.sent.iter().rfind(|sent| sent.packet.codec == packet.codec) {
                 assert!(packet.timestamp > last.packet.timestamp, "time went back");
             }
             self.sent.push(Sent { at: (now - self.t0).as_millis() as u64, packet });
@@ -92,7 +96,7 @@ impl Line {
 
     /// When each packet left, and its timestamp in ms.
     fn times(&self) -> Vec<(u64, u64)> {
-        self.sent.iter().map(|sent| (sent.at, sent.packet.timestamp / 48)).collect()
+        self.sent.iter().map(|sent| (sent.at, sent.packet.timestamp / 8)).collect()
     }
 
     /// What is heard, left and right at 8 kHz, from the first packet on. Where none was sent the decoder
@@ -105,7 +109,7 @@ impl Line {
     fn decode_from(&self, timestamp: u64) -> [Vec<i16>; 2] {
         let mut decoder = Decoder::new(Channels::Stereo, SampleRate::Hz8000).expect("libopus is there");
         let mut heard = [Vec::new(), Vec::new()];
-        let missed = self.sent.partition_point(|sent| sent.packet.timestamp < timestamp * 48);
+        let missed = self.sent.partition_point(|sent| sent.packet.timestamp < timestamp * 8);
         let Some(first) = self.sent.get(missed) else { return heard };
         let mut play = |payload: &[u8]| {
             let mut pcm = [0u16; 320];
@@ -119,10 +123,10 @@ impl Line {
         for sent in &self.sent[missed..] {
             while expected < sent.packet.timestamp {
                 play(&[]);
-                expected += 960;
+                expected += 160;
             }
             play(&sent.packet.payload);
-            expected += 960;
+            expected += 160;
         }
         heard
     }

@@ -12,14 +12,14 @@ fn silence_ends_in_single_bytes_400_ms_apart() {
     line.both(2000, 2200);
 
     let quiet: Vec<_> = line.sent.iter().filter(|sent| sent.packet.payload.len() == 1).collect();
-    let times: Vec<_> = quiet.iter().map(|sent| (sent.at, sent.packet.timestamp / 48)).collect();
+    let times: Vec<_> = quiet.iter().map(|sent| (sent.at, sent.packet.timestamp / 8)).collect();
     // Five packets of hangover, then at once, then every 400 ms.
     assert_eq!(times, [(320, 300), (720, 700), (1120, 1100), (1520, 1500), (1920, 1900)]);
     // RFC 6716, section 3.1: configuration 19, CELT, narrowband, 20 ms; stereo; one frame.
     assert!(quiet.iter().all(|sent| sent.packet.payload[..] == [19 << 3 | 1 << 2]));
     assert_eq!(line.sent.len(), 10 + 5 + 5 + 10);
     let marked: Vec<_> =
-        line.sent.iter().filter(|sent| sent.packet.marker).map(|sent| sent.packet.timestamp / 48).collect();
+        line.sent.iter().filter(|sent| sent.packet.marker).map(|sent| sent.packet.timestamp / 8).collect();
     assert_eq!(marked, [0, 2000]);
     let counts = line.counts();
     assert_eq!((counts.encoded, counts.comfort), (25, 5));
@@ -65,7 +65,7 @@ fn a_voice_after_silence_is_whole_at_once_and_does_not_click() {
 fn a_listener_who_comes_in_silence_is_told_of_it_at_once() {
     let mut line = Line::unheard(Config::default());
     hum(&mut line, 0, 1000);
-    line.call.set_heard(line.t0 + Duration::from_secs(1), true).unwrap();
+    line.call.set_heard(line.t0 + Duration::from_secs(1), OPUS).unwrap();
     hum(&mut line, 1000, 1400);
     assert_eq!(line.times()[0], (1020, 1000));
     assert_eq!(line.sent.len(), 6);
@@ -77,7 +77,7 @@ fn who_comes_in_a_pause_hears_the_first_word_as_loud_as_the_others_do() {
     for complexity in [0, 5] {
         let opus = Setting { complexity, ..Setting::default() };
         let mut line = Line::unheard(Config { opus, ..Config::default() });
-        line.call.set_heard(line.t0, true).unwrap();
+        line.call.set_heard(line.t0, OPUS).unwrap();
         line.both(0, 500);
         hum(&mut line, 500, 3000);
         line.both(3000, 3500);

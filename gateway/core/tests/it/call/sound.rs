@@ -29,10 +29,10 @@ fn a_call_that_nobody_hears_has_no_encoder_and_keeps_its_voices() {
     assert_eq!(line.call.ring(AGENT).read(0, &mut kept), 8000);
     assert_eq!(kept[..], tone(AGENT, 0, 8000));
 
-    line.call.set_heard(line.t0 + Duration::from_secs(1), true).unwrap();
+    line.call.set_heard(line.t0 + Duration::from_secs(1), OPUS).unwrap();
     assert!(line.call.is_encoding());
     line.both(1000, 1040);
-    line.call.set_heard(line.t0 + Duration::from_secs(2), false).unwrap();
+    line.call.set_heard(line.t0 + Duration::from_secs(2), Wanted::NOTHING).unwrap();
     assert!(!line.call.is_encoding());
     line.both(1040, 2000);
     assert_eq!(line.counts().encoded, 2);
@@ -43,7 +43,7 @@ fn who_comes_late_hears_the_next_20_ms_and_nothing_before() {
     let mut line = Line::unheard(Config::default());
     line.both(0, 1000);
     line.tone(1020, CALLER, 1000, 20);
-    line.call.set_heard(line.t0 + Duration::from_millis(1020), true).unwrap();
+    line.call.set_heard(line.t0 + Duration::from_millis(1020), OPUS).unwrap();
     line.drain(line.t0 + Duration::from_millis(1020));
     line.tone(1025, AGENT, 1000, 20);
     line.both(1020, 1060);
@@ -68,7 +68,7 @@ fn a_packet_leaves_as_soon_as_the_second_voice_is_there() {
 fn a_voice_that_was_never_announced_makes_the_other_wait_for_nothing() {
     let mut line = Line::heard();
     line.call = Call::new(Config::default(), &[CALLER]);
-    line.call.set_heard(line.t0, true).unwrap();
+    line.call.set_heard(line.t0, OPUS).unwrap();
     for slot in 0..50 {
         line.tone(20 * slot + 20, CALLER, 20 * slot, 20);
     }
