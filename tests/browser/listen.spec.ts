@@ -66,6 +66,32 @@ test("the encoder goes with the last listener and comes with the next", async ({
   expect(await partyline.metric("partyline_encoders_active")).toBe(1);
 });
 
+test("beyond the encoders a call is heard as the telephone has it, and the page says so", async ({ page }) => {
+  const settings = { PARTYLINE_GATEWAY_THREADS: "1", PARTYLINE_GATEWAY_ENCODERS: "1" };
+  const partyline = await Partyline.start(undefined, settings);
+  try {
+    partyline.call({ caller: "tone:450", agent: "tone:700", from: "+15550199001" });
+    partyline.call({ caller: "tone:500", agent: "tone:750", from: "+15550199002" });
+    await signIn(page, partyline);
+    await listen(page, "019 9001");
+    const second = await page.context().newPage();
+    await second.goto(partyline.console);
+    await listen(second, "019 9002");
+    await expect(second.getByText("Phone-grade audio")).toBeVisible();
+    await expect(page.getByText("Phone-grade audio")).toBeHidden();
+
+    const { left, rate } = await record(second, 3);
+    for (const own of [500, 750]) expect(amplitudeOf(own, left, rate), `${own} Hz`).toBeGreaterThan(0.05);
+    for (const other of [450, 700]) expect(amplitudeOf(other, left, rate), `${other} Hz`).toBeLessThan(0.001);
+    const stats = await inbound(second);
+    expect(stats.packetsLost).toBe(0);
+    expect(stats.packetsReceived).toBeGreaterThan(100);
+    expect(await partyline.metric("partyline_encoders_active")).toBe(1);
+  } finally {
+    await partyline.stop();
+  }
+});
+
 test("a call that ends says so, and another page of the list goes on", async ({ page, partyline }) => {
   partyline.call({ caller: "tone:450", agent: "tone:700", from: "+15550199002" });
   partyline.call({ caller: "tone:500", agent: "tone:750", seconds: 8, from: "+15550199001" });

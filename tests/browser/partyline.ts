@@ -46,7 +46,8 @@ export class Partyline {
     private readonly calls: ChildProcess[] = [],
   ) {}
 
-  static async start(dataDir = mkdtempSync(join(tmpdir(), "partyline-"))): Promise<Partyline> {
+  /** `more` are further settings, by the names of their variables. */
+  static async start(dataDir = newFolder(), more: Record<string, string> = {}): Promise<Partyline> {
     const any = "127.0.0.1:0";
     const child = spawn(BINARY, ["up"], {
       stdio: ["ignore", "pipe", "inherit"],
@@ -65,6 +66,7 @@ export class Partyline {
         PARTYLINE_BOOTSTRAP_TWILIO_AUTH_TOKEN: TENANT.authToken,
         PARTYLINE_BOOTSTRAP_TWILIO_NUMBER: TENANT.number,
         PARTYLINE_BOOTSTRAP_TWILIO_DIAL: "+15550100200",
+        ...more,
       },
     });
     const found = new Map<string, string>();
@@ -118,6 +120,10 @@ export class Partyline {
     await ended(this.child, "SIGTERM");
     rmSync(this.dataDir, { recursive: true, force: true });
   }
+}
+
+function newFolder(): string {
+  return mkdtempSync(join(tmpdir(), "partyline-"));
 }
 
 function voice(name: string): string {

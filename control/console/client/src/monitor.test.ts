@@ -159,6 +159,7 @@ test("the delay is buffer, half the way, the gateway's frame and the output", as
   expect(monitor.state.get()).toEqual({
     kind: "live",
     reception: {
+      voices: "apart",
       delayMs: 60 + 20 + 20 + 10,
       packetsReceived: 100,
       packetsLost: 1,

@@ -179,9 +179,10 @@ class WhepMonitor implements CallMonitor {
   /** Plays until the connection is lost. */
   async #live(session: WhepSession, signal: AbortSignal): Promise<void> {
     this.#heard = true;
-    this.#options.sound.play(session.stream);
-    this.#state.set({ kind: "live", reception: NO_RECEPTION });
-    const meter = new ReceptionMeter();
+    const { stream, voices } = session;
+    this.#options.sound.play(stream, voices);
+    this.#state.set({ kind: "live", reception: { ...NO_RECEPTION, voices } });
+    const meter = new ReceptionMeter(voices);
     const read = async () => {
       const report = await session.peer.getStats();
       if (this.#session !== session || this.#state.get().kind !== "live") return;

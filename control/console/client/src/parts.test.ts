@@ -61,6 +61,7 @@ test("solo brings one voice to both ears", () => {
   expect(routing({ volume: 1, solo: "both", oneEar: false })).toEqual([1, 0, 0, 1]);
   expect(routing({ volume: 1, solo: "caller", oneEar: false })).toEqual([1, 1, 0, 0]);
   expect(routing({ volume: 1, solo: "agent", oneEar: true })).toEqual([0, 0, 1, 1]);
+  expect(routing({ volume: 1, solo: "agent", oneEar: false }, "together")).toEqual([1, 1, 0, 0]);
 });
 
 test("while nothing is sent the delay stands, and no figure is ever below nought", () => {

@@ -1,7 +1,11 @@
 /** How well a call is received, from the statistics of its peer connection. */
 
+/** Whether the two sides can be told apart: `together` is G.711, as the telephone has it. */
+export type Voices = "apart" | "together";
+
 /** What is said of a connection that carries audio. */
 export interface Reception {
+  readonly voices: Voices;
   /** How far what is heard lies behind the phone, in ms; null before it is known. */
   readonly delayMs: number | null;
   /** RTP packets since the connection began. */
@@ -16,6 +20,7 @@ export interface Reception {
 
 /** Before the first statistics. */
 export const NO_RECEPTION: Reception = {
+  voices: "apart",
   delayMs: null,
   packetsReceived: 0,
   packetsLost: 0,
@@ -40,9 +45,14 @@ const GATEWAY_FRAME_MS = 20;
  * in it.
  */
 export class ReceptionMeter {
+  readonly #voices: Voices;
   #bufferSeconds = 0;
   #emitted = 0;
   #bufferMs: number | null = null;
+
+  constructor(voices: Voices = "apart") {
+    this.#voices = voices;
+  }
 
   /** Takes a report of `getStats` and the sound output's own delay in ms. */
   read(report: RTCStatsReport, outputMs: number): Reception {
@@ -61,6 +71,7 @@ export class ReceptionMeter {
     }
     const bufferMs = this.#bufferMs;
     return {
+      voices: this.#voices,
       delayMs:
         bufferMs === null || roundTripMs === null
           ? null

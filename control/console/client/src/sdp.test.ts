@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { expect, test } from "vitest";
-import { restartFragment, restartedAnswer, withStereo } from "./sdp.ts";
+import { isPhoneGrade, restartFragment, restartedAnswer, withStereo } from "./sdp.ts";
 import { ANSWER, OFFER } from "./testing/fakePeer.ts";
 
 test("stereo is asked for in the format of opus, and of nothing else", () => {
@@ -24,6 +24,15 @@ test("an opus without a format line gets one", () => {
 test("sprop-stereo is not taken for stereo", () => {
   const sdp = OFFER.replace("useinbandfec=1", "sprop-stereo=1");
   expect(withStereo(sdp)).toContain("a=fmtp:111 minptime=10;sprop-stereo=1;stereo=1\r\n");
+});
+
+test("an answer with mu-law is phone-grade, and an offer of much is not an answer", () => {
+  expect(isPhoneGrade(ANSWER)).toBe(false);
+  const phone = ANSWER.replace("SAVPF 111", "SAVPF 0").replace(
+    "a=mid:0",
+    "a=mid:0\r\na=rtpmap:0 PCMU/8000",
+  );
+  expect(isPhoneGrade(phone)).toBe(true);
 });
 
 test("a restart names credentials and section, in lines that end in CRLF", () => {

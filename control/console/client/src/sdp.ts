@@ -29,6 +29,11 @@ export function withStereo(sdp: string): string {
   );
 }
 
+/** Whether an answer is to be heard as the telephone has it: G.711, both voices in one. */
+export function isPhoneGrade(answer: string): boolean {
+  return /^a=rtpmap:\d+ PCMU\/8000(\/1)?\r?$/im.test(answer);
+}
+
 /** The body of an ICE restart (RFC 8840): the credentials of an offer, and the section they belong to. */
 export function restartFragment(offer: string): string | null {
   const ufrag = line(offer, "a=ice-ufrag:");

@@ -1,6 +1,7 @@
 /** What is heard: volume, the two voices apart, and a limiter before the ear. */
 
 import { Cell, type Live } from "./cell.ts";
+import type { Voices } from "./reception.ts";
 
 /** Whose voice is heard. */
 export type Solo = "both" | "caller" | "agent";
@@ -18,7 +19,12 @@ export interface SoundSettings {
 export const DEFAULT_SOUND: SoundSettings = { volume: 0.8, solo: "both", oneEar: false };
 
 /** How loud each voice comes to each ear: [caller left, caller right, agent left, agent right]. */
-export function routing({ solo, oneEar }: SoundSettings): readonly [number, number, number, number] {
+export function routing(
+  { solo, oneEar }: SoundSettings,
+  voices: Voices = "apart",
+): readonly [number, number, number, number] {
+  // One channel with both in it stands where the caller's does.
+  if (voices === "together") return [1, 1, 0, 0];
   switch (solo) {
     case "caller":
       // One voice alone belongs in the middle of the head.
@@ -41,10 +47,13 @@ export interface Sound {
   /** Wakes the sound up. Call it inside the handler of a click or key: browsers ask for that. */
   resume(): void;
   /** Plays this stream in place of the one before; fades in. */
-  play(stream: MediaStream): void;
+  play(stream: MediaStream, voices?: Voices): void;
   /** Fades out, then lets go of the stream. */
   fadeOut(): Promise<void>;
-  /** Fills in the latest samples of each voice, before volume and solo. False when nothing plays. */
+  /**
+   * Fills in the latest samples of each voice, before volume and solo. False when nothing plays. Voices that come
+   * together are the caller's.
+   */
   samples(caller: Float32Array<ArrayBuffer>, agent: Float32Array<ArrayBuffer>): boolean;
 }
 
@@ -61,6 +70,7 @@ interface Graph {
   meters: { caller: AnalyserNode; agent: AnalyserNode };
   volume: GainNode;
   fade: GainNode;
+  voices: Voices;
 }
 
 interface Playing {
@@ -108,9 +118,11 @@ export class WebSound implements Sound {
       .finally(() => this.#look());
   }
 
-  play(stream: MediaStream): void {
+  play(stream: MediaStream, voices: Voices = "apart"): void {
     this.#graph ??= this.#build();
     this.#release();
+    this.#graph.voices = voices;
+    apply(this.#graph, this.#settings.get());
     const { context, splitter, fade } = this.#graph;
     const element = new Audio();
     element.muted = true;
@@ -180,15 +192,15 @@ export class WebSound implements Sound {
     const fade = context.createGain();
     fade.gain.value = 0;
     merger.connect(volume).connect(limiter).connect(fade).connect(context.destination);
-    const graph = { context, routes, splitter, meters, volume, fade };
+    const graph: Graph = { context, routes, splitter, meters, volume, fade, voices: "apart" };
     apply(graph, this.#settings.get());
     return graph;
   }
 }
 
-function apply({ context, routes, volume }: Graph, settings: SoundSettings): void {
+function apply({ context, routes, volume, voices }: Graph, settings: SoundSettings): void {
   const now = context.currentTime;
-  for (const [index, gain] of routing(settings).entries()) {
+  for (const [index, gain] of routing(settings, voices).entries()) {
     const node = routes[index];
     if (node !== undefined) ramp(node.gain, gain, now);
   }

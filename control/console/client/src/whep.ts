@@ -1,7 +1,8 @@
 /** One WHEP session: a peer connection that only receives, and the HTTP requests that make and end it. */
 
 import { ApiError, problemOf } from "./problem.ts";
-import { restartFragment, restartedAnswer, withStereo } from "./sdp.ts";
+import type { Voices } from "./reception.ts";
+import { isPhoneGrade, restartFragment, restartedAnswer, withStereo } from "./sdp.ts";
 import { withDeadline } from "./wait.ts";
 
 /** Where to listen, and the leave to do so. */
@@ -30,8 +31,9 @@ const JITTER_BUFFER_MS = 20;
 /** An open session. */
 export class WhepSession {
   readonly peer: RTCPeerConnection;
-  /** What arrives: one stereo track, the caller left and the agent right. */
+  /** What arrives: one track; of `voices` that are apart, the caller left and the agent right. */
   readonly stream: MediaStream;
+  readonly voices: Voices;
   readonly #options: WhepOptions;
   readonly #target: WhepTarget;
   readonly #url: string;
@@ -45,6 +47,7 @@ export class WhepSession {
     this.stream = opened.stream;
     this.#url = opened.url;
     this.#answer = opened.answer;
+    this.voices = isPhoneGrade(opened.answer) ? "together" : "apart";
   }
 
   /** Makes the offer, posts it at once, takes the answer. Media may flow when `peer` is connected. */

@@ -100,6 +100,18 @@ test("both sides have a meter with a value in words", async () => {
   expect(meters.map((meter) => meter.getAttribute("aria-valuetext"))).toEqual(["silent", "silent"]);
 });
 
+test("voices that come together are one meter, and nobody can be chosen", async () => {
+  await renderConsole(parts, "/calls/call_1");
+  parts.listening({ kind: "live", reception: { ...reception, voices: "together" } });
+  expect(screen.getByText(/Phone-grade audio/)).toBeTruthy();
+  expect(screen.getAllByRole("meter").map((meter) => meter.getAttribute("aria-label"))).toEqual([
+    "Both level",
+  ]);
+  for (const choice of screen.getAllByRole("radio"))
+    expect(choice.closest("fieldset")?.disabled).toBe(true);
+  expect(player().dataset["voices"]).toBe("together");
+});
+
 test("keys choose a side and change the volume", async () => {
   await renderConsole(parts, "/calls/call_1");
   fireEvent.keyDown(document.body, { key: "1" });

@@ -12,15 +12,18 @@ interface Side {
   readonly meter: RefObject<HTMLDivElement | null>;
 }
 
-/** How loud caller and agent are, side by side. Moves only while `active`. */
+/** How loud caller and agent are, side by side, or the call as a whole. Moves only while `active`. */
 export function LevelMeters({
   sound,
   active,
+  together = false,
   callerHeard,
   agentHeard,
 }: {
   sound: Pick<Sound, "samples">;
   active: boolean;
+  /** Both sides arrive as one. */
+  together?: boolean;
   /** False while the other side is heard alone. */
   callerHeard: boolean;
   agentHeard: boolean;
@@ -71,32 +74,34 @@ export function LevelMeters({
       <Meter
         bar={callerBar}
         meter={callerMeter}
-        name="Caller"
-        ear="left"
-        heard={callerHeard}
+        name={together ? "Both" : "Caller"}
+        where={together ? "both channels" : callerHeard ? "left channel" : "muted"}
+        heard={together || callerHeard}
         speaking={speaking.caller}
       />
-      <Meter
-        bar={agentBar}
-        meter={agentMeter}
-        name="Agent"
-        ear="right"
-        heard={agentHeard}
-        speaking={speaking.agent}
-      />
+      {together ? null : (
+        <Meter
+          bar={agentBar}
+          meter={agentMeter}
+          name="Agent"
+          where={agentHeard ? "right channel" : "muted"}
+          heard={agentHeard}
+          speaking={speaking.agent}
+        />
+      )}
     </div>
   );
 }
 
 function Meter(
-  props: Side & { name: string; ear: string; heard: boolean; speaking: boolean },
+  props: Side & { name: string; where: string; heard: boolean; speaking: boolean },
 ): ReactElement {
-  const { bar, meter, name, ear, heard, speaking } = props;
+  const { bar, meter, name, where, heard, speaking } = props;
   return (
     <div className="meter" data-side={name.toLowerCase()} data-heard={heard}>
       <div className="meter-head">
         <span className="meter-name">{name}</span>
-        <span className="meter-ear">{heard ? `${ear} channel` : "muted"}</span>
+        <span className="meter-ear">{where}</span>
         <span className="meter-words">{speaking ? "speaking" : "silent"}</span>
       </div>
       <div

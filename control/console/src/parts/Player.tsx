@@ -32,6 +32,8 @@ export function Player({ call, monitor }: { call: Call; monitor: CallMonitor | n
   const blockedBy = reasonNotToListen(call, fresh);
   const reception = state.kind === "live" ? state.reception : NO_RECEPTION;
 
+  const together = reception.voices === "together";
+
   const shortcuts = useMemo(() => {
     const listen = () => (blockedBy === null ? desk.listen(call.id) : false);
     return { l: listen, Enter: listen };
@@ -48,6 +50,7 @@ export function Player({ call, monitor }: { call: Call; monitor: CallMonitor | n
       data-delay-ms={reception.delayMs ?? ""}
       data-packets-lost={reception.packetsLost}
       data-packets-received={reception.packetsReceived}
+      data-voices={reception.voices}
     >
       <div className="player-head">
         {over ? null : (
@@ -80,15 +83,25 @@ export function Player({ call, monitor }: { call: Call; monitor: CallMonitor | n
           </button>
         </div>
       ) : null}
+      {together ? (
+        <div className="banner" data-phone-grade="">
+          <Icon name="warning" />
+          <span className="banner-text">
+            Phone-grade audio: the gateway is busy. You hear both sides together; listen again later to hear
+            them apart.
+          </span>
+        </div>
+      ) : null}
       {over ? null : (
         <>
           <LevelMeters
             sound={sound}
             active={state.kind === "live"}
+            together={together}
             callerHeard={solo !== "agent"}
             agentHeard={solo !== "caller"}
           />
-          <SoundControls sound={sound} />
+          <SoundControls sound={sound} together={together} />
         </>
       )}
     </section>

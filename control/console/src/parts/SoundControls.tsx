@@ -9,8 +9,14 @@ const SOLOS: readonly { solo: Solo; word: string; key: string }[] = [
   { solo: "agent", word: "Agent", key: "2" },
 ];
 
-/** Volume, and who is heard. */
-export function SoundControls({ sound }: { sound: Pick<Sound, "settings" | "change"> }): ReactElement {
+/** Volume, and who is heard: nobody can choose where both sides arrive as one. */
+export function SoundControls({
+  sound,
+  together = false,
+}: {
+  sound: Pick<Sound, "settings" | "change">;
+  together?: boolean;
+}): ReactElement {
   const { volume, solo, oneEar } = useLive(sound.settings);
   const percent = Math.round(volume * 100);
   return (
@@ -30,14 +36,14 @@ export function SoundControls({ sound }: { sound: Pick<Sound, "settings" | "chan
         />
         <span className="volume-value digits">{percent} %</span>
       </label>
-      <fieldset className="segments">
+      <fieldset className="segments" disabled={together}>
         <legend className="hidden-text">Whose voice is heard</legend>
         {SOLOS.map(({ solo: value, word, key }) => (
           <label key={value} className="segment">
             <input
               type="radio"
               name="solo"
-              checked={solo === value}
+              checked={together ? value === "both" : solo === value}
               aria-keyshortcuts={key}
               onChange={() => sound.change({ solo: value })}
             />
@@ -50,7 +56,8 @@ export function SoundControls({ sound }: { sound: Pick<Sound, "settings" | "chan
       <label className="check">
         <input
           type="checkbox"
-          checked={oneEar}
+          checked={together || oneEar}
+          disabled={together}
           onChange={(event) => sound.change({ oneEar: event.target.checked })}
         />
         Both voices in both ears
