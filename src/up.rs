@@ -11,6 +11,7 @@ use common::tls::Tls;
 use control::Control;
 use gateway::Gateway;
 use prometheus::Registry;
+use prometheus::process_collector::ProcessCollector;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -59,6 +60,7 @@ impl Up {
         let signer = control::signing_key(&settings.data_dir)?;
         let bus = Bus::in_process();
         let registry = Registry::new();
+        registry.register(Box::new(ProcessCollector::for_self()))?;
         if let Some(tls) = &tls {
             tls.register(&registry)?;
         }

@@ -145,18 +145,10 @@ impl Connection {
         stream: TcpStream,
         limit: Duration,
     ) -> Option<TlsStream<TcpStream>> {
-        let shaken = tokio::select! {
-            shaken = timeout(limit, tls.accept(stream)) => shaken,
-            _ = self.stopping.changed() => return None,
-        };
-        match shaken {
-            Ok(Ok(stream)) => return Some(stream),
-            Ok(Err(error)) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "TLS handshake failed");
-            }
-            Err(_) => tracing::debug!("TLS handshake took too long"),
+        tokio::select! {
+            shaken = tls.accept(stream, limit) => shaken,
+            _ = self.stopping.changed() => None,
         }
-        None
     }
 
     /// Serves requests to the connection's end.

@@ -99,12 +99,13 @@ impl Tls {
         Ok(Self(Arc::new(Shared { files, acceptor, current, seen, metrics })))
     }
 
-    /// Registers when the certificate expires and how often it was read anew. Fails when they are registered
-    /// already.
+    /// Registers when the certificate expires, how often it was read anew and how handshakes end. Fails when they
+    /// are registered already.
     pub fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
-        let Metrics { expiry, reloads, .. } = &self.0.metrics;
+        let Metrics { expiry, reloads, handshaken, .. } = &self.0.metrics;
         registry.register(Box::new(expiry.clone()))?;
-        registry.register(Box::new(reloads.clone()))
+        registry.register(Box::new(reloads.clone()))?;
+        registry.register(Box::new(handshaken.clone()))
     }
 
     /// Looks at the files every now and then, and takes what changed. Never ends; dropping it is safe.
@@ -124,9 +125,24 @@ impl Tls {
         }
     }
 
-    /// Shakes hands with a client. How long that may take is for the caller to say.
-    pub(crate) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
-        self.0.acceptor.accept(stream).await
+    /// Shakes hands with a client, within this time. `None`: it came to nothing, which is logged and counted.
+    pub(crate) async fn accept(&self, stream: TcpStream, within: Duration) -> Option<TlsStream<TcpStream>> {
+        let Handshakes { ok, failed, timeout } = &self.0.metrics.handshakes;
+        match tokio::time::timeout(within, self.0.acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => {
+                ok.inc();
+                return Some(stream);
+            }
+            Ok(Err(error)) => {
+                failed.inc();
+                tracing::debug!(error = &error as &dyn std::error::Error, "TLS handshake failed");
+            }
+            Err(_elapsed) => {
+                timeout.inc();
+                tracing::debug!("TLS handshake took too long");
+            }
+        }
+        None
     }
 
     /// Takes the files if they changed since they were last taken and rest since the last look: a new pair
@@ -277,6 +293,15 @@ struct Metrics {
     reloads: IntCounterVec,
     ok: IntCounter,
     failed: IntCounter,
+    handshaken: IntCounterVec,
+    handshakes: Handshakes,
+}
+
+/// `partyline_tls_handshakes_total`, by result.
+struct Handshakes {
+    ok: IntCounter,
+    failed: IntCounter,
+    timeout: IntCounter,
 }
 
 impl Metrics {
@@ -292,7 +317,15 @@ impl Metrics {
         )
         .expect("a constant of the right form");
         let [ok, failed] = ["ok", "failed"].map(|result| reloads.with_label_values(&[result]));
-        Self { expiry, reloads, ok, failed }
+        let handshaken = IntCounterVec::new(
+            Opts::new("partyline_tls_handshakes_total", "TLS handshakes of clients, by result"),
+            &["result"],
+        )
+        .expect("a constant of the right form");
+        let handshakes = |result| handshaken.with_label_values(&[result]);
+        let handshakes =
+            Handshakes { ok: handshakes("ok"), failed: handshakes("failed"), timeout: handshakes("timeout") };
+        Self { expiry, reloads, ok, failed, handshaken, handshakes }
     }
 }
 

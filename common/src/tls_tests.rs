@@ -24,7 +24,8 @@ const EXPIRES_LATER: (i32, i64) = (2031, 1_924_992_000);
 async fn both_versions_of_tls_are_served_over_http_1_and_nothing_else_is() {
     let disk = Disk::new();
     let cert = disk.renew(EXPIRES);
-    let addr = start(Tls::open(disk.files()).unwrap(), Limits::default()).await;
+    let tls = Tls::open(disk.files()).unwrap();
+    let addr = start(tls.clone(), Limits::default()).await;
     for version in [&TLS12, &TLS13] {
         let mut stream = connect(addr, &cert, version, &[b"h2", b"http/1.1"]).await.unwrap();
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
@@ -37,6 +38,8 @@ async fn both_versions_of_tls_are_served_over_http_1_and_nothing_else_is() {
     let mut answer = Vec::new();
     let _reset_or_alert = plain.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&answer));
+    let Handshakes { ok, failed, timeout } = &tls.0.metrics.handshakes;
+    assert_eq!((ok.get(), failed.get(), timeout.get()), (2, 2, 0));
 }
 
 #[tokio::test]
@@ -48,7 +51,9 @@ async fn half_open_handshakes_hold_up_nobody_and_are_cut_off() {
     let placed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (handle, place) = (placed.handle().clone(), placed.handle().clone());
     let (listener, addr) = listen().await;
-    tokio::spawn(serve_on(move || place.clone(), listener, Some(tls), app(), limits, std::future::pending()));
+    let serving =
+        serve_on(move || place.clone(), listener, Some(tls.clone()), app(), limits, std::future::pending());
+    tokio::spawn(serving);
 
     let mut half_open = Vec::new();
     for _ in 0..20 {
@@ -67,6 +72,7 @@ async fn half_open_handshakes_hold_up_nobody_and_are_cut_off() {
         let _closed_or_reset = cut.await.expect("cut off");
         assert!(nothing.is_empty(), "{nothing:?}");
     }
+    assert_eq!(tls.0.metrics.handshakes.timeout.get(), 20);
     placed.shutdown_background();
 }
 

@@ -26,8 +26,8 @@ const PULSE: Duration = Duration::from_millis(200);
 /// So many answers count: of them the median, for a machine that stands still now and then is not a full one.
 const PULSES: usize = 15;
 
-/// Later than this in most cases, and a listener's packet misses its place.
-const LATE: Duration = Duration::from_millis(20);
+/// Later than this in most cases, and a packet is later than the whole way through the gateway may take.
+const LATE: Duration = Duration::from_millis(40);
 
 /// From this part of the threads' time on nothing more is encoded that need not be.
 const SPARE: f64 = 0.8;
@@ -102,6 +102,7 @@ pub(crate) struct Budgets {
     encoders: IntGauge,
     /// In the order of [`Budget::ALL`], as the bits of an `f64`: 1 is all of it.
     taken: [AtomicU64; Budget::ALL.len()],
+    tasks: IntGauge,
     whole: Gauge,
     parts: GaugeVec,
     lateness: Vec<Mutex<VecDeque<Duration>>>,
@@ -123,6 +124,11 @@ impl Budgets {
             Opts::new("partyline_admission_budget_ratio", "How much of each budget is taken"),
             &["budget"],
         )?;
+        let tasks = IntGauge::new(
+            "partyline_media_tasks",
+            "Tasks on the media threads: one a connection, and two a thread",
+        )?;
+        registry.register(Box::new(tasks.clone()))?;
         registry.register(Box::new(whole.clone()))?;
         registry.register(Box::new(parts.clone()))?;
         for budget in Budget::ALL {
@@ -130,7 +136,18 @@ impl Budgets {
         }
         let lateness = (0..threads).map(|_| Mutex::default()).collect();
         let taken = Default::default();
-        Ok(Arc::new(Self { config, calls, listeners, threads, encoders, taken, whole, parts, lateness }))
+        Ok(Arc::new(Self {
+            config,
+            calls,
+            listeners,
+            threads,
+            encoders,
+            tasks,
+            taken,
+            whole,
+            parts,
+            lateness,
+        }))
     }
 
     /// The budget for which one more listener is too many, if there is one.
@@ -162,6 +179,7 @@ impl Budgets {
         let mut samples = VecDeque::with_capacity(SECONDS + 1);
         loop {
             clock.tick().await;
+            self.tasks.set(i64::try_from(threads.tasks()).unwrap_or(i64::MAX));
             samples.push_back(Sample { at: Instant::now(), busy: threads.busy(), counted: counted() });
             if let (Some(first), Some(last)) = (samples.front(), samples.back()) {
                 self.take(first, last);
@@ -286,7 +304,7 @@ mod tests {
         assert_eq!(spent(&[500; PULSES - 1]), None, "too few to tell");
         assert_eq!(spent(&[1; PULSES]), None);
         assert_eq!(spent(&[500; PULSES / 2]), None, "it stood still for a while");
-        assert_eq!(spent(&[21]), Some(Budget::Late));
+        assert_eq!(spent(&[41]), Some(Budget::Late));
     }
 
     #[test]

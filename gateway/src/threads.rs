@@ -56,6 +56,11 @@ impl Threads {
         &self.handles
     }
 
+    /// How many tasks there are on all threads.
+    pub(crate) fn tasks(&self) -> usize {
+        self.handles.iter().map(|handle| handle.metrics().num_alive_tasks()).sum()
+    }
+
     /// How long each thread has been at work since it started, in the order of their numbers.
     pub(crate) fn busy(&self) -> Vec<Duration> {
         self.handles.iter().map(|handle| handle.metrics().worker_total_busy_duration(0)).collect()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use loadtest::audio::{Audio, Reference};
 use loadtest::ears::{self, Heard, Listener, Options, Profile};
 use loadtest::tone::Tone;
-use loadtest::twilio::{CallSpec, Faults, dial};
+use loadtest::twilio::{CallSpec, Faults, Stall, dial};
 use loadtest::voices;
 
 use crate::installation::{Installation, eventually, tone};
@@ -107,6 +107,36 @@ async fn the_end_of_a_call_ends_its_listeners_and_completes_its_record() {
     })
     .await;
     here.metric_becomes("partyline_calls_active", 0.0).await;
+    here.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_in_a_pause_does_not_wait_for_its_end() {
+    let here = Installation::start().await;
+    // Silence, and then no frame at all: nothing but the pause itself is left to be sent.
+    let stall = Some(Stall { after: Duration::from_secs(3), lasting: None });
+    let faults = Faults { stall, ..Faults::default() };
+    let call = dial(here.call_spec(Audio::silence(), Audio::silence()).with_faults(faults));
+    let live = here.live_call().await;
+    let join = async || {
+        let endpoint = here.console.listen(&live.id).await.unwrap().endpoint;
+        ears::light::join(&here.whep, &endpoint, &Options::default()).await.unwrap()
+    };
+    let first = join().await;
+    first.wait_packets(1).await.unwrap();
+    let mut before = 0;
+    eventually("end of the packets", async || {
+        let (now, then) = (first.counts().packets, before);
+        before = now;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        (now == then).then_some(())
+    })
+    .await;
+
+    let second = join().await;
+    second.wait_packets(1).await.unwrap();
+    call.hang_up();
+    call.finished().await;
     here.stop().await;
 }
 

@@ -84,3 +84,11 @@ pub struct Packet {
     /// When the newest frame in it came from Twilio: forward latency is counted from here.
     pub arrived: Instant,
 }
+
+impl Packet {
+    /// Whether it says that nothing follows for a while: a table of contents and an empty frame (RFC 6716,
+    /// section 3.1).
+    pub fn is_pause(&self) -> bool {
+        self.codec == Codec::Opus && self.payload.len() == 1
+    }
+}

@@ -11,21 +11,23 @@ use std::time::{Duration, Instant, SystemTime};
 
 use common::NodeId;
 use common::bus::{Bus, NodeEvent, SessionEnd};
-use gateway_core::frame::{Codec, Packet};
+use gateway_core::frame::Codec;
 use gateway_core::listener::{CloseReason, Event, IceCredentials, RemoteIce, Session};
 use tokio::sync::oneshot;
 
 use super::inbox::NewSession;
 use super::metrics::{Metrics, Tally};
-use super::net::{Sender, Udp};
+use super::net::Udp;
 use super::registry::{Record, Registry};
 use super::routes::{Names, Reject, Routes};
 use super::slab::{Key, Slab};
 use super::timers::{Alarm, Timers};
 use crate::hub::{CallKey, Ear, LiveCall};
 
+mod deliver;
 mod quality;
 
+use self::deliver::{Audience, Out};
 use self::quality::{Quality, Telling};
 
 /// The finest a session's timer is served: one that is due for ever does not stop the worker.
@@ -51,19 +53,10 @@ pub(super) struct Sessions {
     routes: Routes,
     timers: Timers,
     telling: Telling,
-    /// Whose sessions hear which call in which codec.
-    calls: HashMap<(CallKey, Codec), Vec<Key>>,
+    /// Which call is heard in which codec, and by whom.
+    calls: HashMap<(CallKey, Codec), Audience>,
     /// Reused: events of one session.
     events: Vec<Event>,
-}
-
-/// The way out, and what is counted on it.
-pub(super) struct Out {
-    pub(super) udp: Arc<Udp>,
-    sender: Sender,
-    pub(super) tally: Tally,
-    /// When the frames came whose packets are written but perhaps not sent.
-    arrivals: Vec<Instant>,
 }
 
 /// One session, and what the worker knows of it.
@@ -85,11 +78,10 @@ struct Entry {
 
 impl Sessions {
     pub(super) fn new(setting: Setting, udp: Arc<Udp>) -> Self {
-        let sender = Sender::new(&udp);
         let tally = Tally::new(setting.metrics.clone());
         Self {
             setting,
-            out: Out { udp, sender, tally, arrivals: Vec::new() },
+            out: Out::new(udp, tally),
             entries: Slab::new(),
             routes: Routes::default(),
             timers: Timers::default(),
@@ -116,7 +108,7 @@ impl Sessions {
             quality: Quality::default(),
             ending: None,
         });
-        self.calls.entry(hears).or_default().push(key);
+        self.calls.entry(hears).or_default().members.push(key);
         let Some(entry) = self.entries.get_mut(key) else { return };
         if !self.routes.add(key, &entry.names) {
             // Two random names alike: the chance is one in 2^48 and less.
@@ -156,43 +148,6 @@ impl Sessions {
             session.ice_restart(now, remote, fresh);
             let _the_request_was_given_up = reply.send(session.fragment(&candidates));
         });
-    }
-
-    /// The hot path: a packet to all who hear its call.
-    pub(super) fn deliver(&mut self, call: CallKey, packet: &Packet) {
-        let Some(members) = self.calls.get(&(call, packet.codec)) else { return };
-        let (sessions, out, join) = (&mut self.entries, &mut self.out, &self.setting.metrics.join);
-        // Once for all: what sealing for the others costs is less than anybody's clock can tell over the net.
-        let (mut at, mut written, latency) = (0, 0u64, packet.arrived.elapsed());
-        let mut broken = Vec::new(); // does not allocate while it is empty
-        while at < members.len() {
-            // Once around all sessions, not around each: it costs nothing until one panics.
-            let outcome = catch_unwind(AssertUnwindSafe(|| {
-                while let Some(&key) = members.get(at) {
-                    at += 1;
-                    let Some(entry) = sessions.get_mut(key) else { continue };
-                    if out.sender.is_full() {
-                        out.flush();
-                    }
-                    let Some(to) = entry.session.write(packet, out.sender.buffer()) else { continue };
-                    out.sender.commit(to, entry.local);
-                    out.tally.packet();
-                    written += 1;
-                    if entry.quality.sent(latency) {
-                        join.first_audio.observe(entry.record.opened.elapsed().as_secs_f64());
-                    }
-                }
-            }));
-            if outcome.is_err() {
-                broken.extend(members.get(at - 1).copied());
-            }
-        }
-        if written > 0 {
-            out.arrivals.push(packet.arrived);
-        }
-        for key in broken {
-            self.panicked(key);
-        }
     }
 
     /// Whose a datagram is.
@@ -237,7 +192,7 @@ impl Sessions {
     pub(super) fn call_ended(&mut self, call: CallKey) {
         // Taken out whole, so that nobody is searched for in it.
         for codec in Codec::ALL {
-            for key in self.calls.remove(&(call, codec)).unwrap_or_default() {
+            for key in self.calls.remove(&(call, codec)).unwrap_or_default().members {
                 self.close(key, SessionEnd::CallEnded);
             }
         }
@@ -332,6 +287,7 @@ impl Sessions {
                     user: grant.user,
                     mode: grant.mode,
                 });
+                self.greet(key);
             }
             Event::Report(report) => self.report(key, Instant::now(), report),
             Event::Closed(_) => {}
@@ -352,9 +308,9 @@ impl Sessions {
         let Entry { session, names, record, call, ear, .. } = entry;
         self.routes.remove(&names);
         let hears = (call.key(), session.codec());
-        if let Some(members) = self.calls.get_mut(&hears) {
-            members.retain(|member| *member != key);
-            if members.is_empty() {
+        if let Some(audience) = self.calls.get_mut(&hears) {
+            audience.members.retain(|member| *member != key);
+            if audience.members.is_empty() {
                 self.calls.remove(&hears);
             }
         }
@@ -374,37 +330,6 @@ impl Sessions {
         });
         // A session that has panicked may do so again.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(session)));
-    }
-}
-
-impl Out {
-    fn send(&mut self, to: SocketAddr, local: Option<IpAddr>, payload: &[u8]) {
-        if self.sender.is_full() {
-            self.flush();
-        }
-        let buffer = self.sender.buffer();
-        buffer.clear();
-        buffer.extend_from_slice(payload);
-        self.sender.commit(to, local);
-    }
-
-    /// Gives the counts to the metrics.
-    pub(super) fn flush_tally(&mut self) {
-        self.tally.flush(&self.udp);
-    }
-
-    /// Sends what is waiting. Every packet that was written whole has then left.
-    pub(super) fn flush(&mut self) {
-        let sent = self.sender.flush(&self.udp);
-        if sent != Default::default() {
-            self.tally.sent(sent);
-        }
-        if !self.arrivals.is_empty() {
-            let now = Instant::now();
-            for arrived in self.arrivals.drain(..) {
-                self.tally.forwarded(now.saturating_duration_since(arrived));
-            }
-        }
     }
 }
 

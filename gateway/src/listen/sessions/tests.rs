@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use common::bus::ListenerQuality;
 use common::token::{ListenGrant, Mode};
 use common::{CallId, TenantId, UserId};
+use gateway_core::frame::Packet;
 use gateway_core::listener::{Limits, Offer, Report, SessionConfig, Shared};
 use prometheus::Registry as Prometheus;
 
