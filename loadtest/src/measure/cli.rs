@@ -31,7 +31,8 @@ enum Command {
     Join(Join),
     Cost(Cost),
     Listen(Listen),
-    Load(Load),
+    // Its options are many.
+    Load(Box<Load>),
 }
 
 impl Arguments {
