@@ -20,6 +20,7 @@ mod owner;
 mod placing;
 mod server;
 mod site;
+mod soak;
 mod target;
 mod window;
 

@@ -30,6 +30,8 @@ fn what_cannot_be_measured_is_refused_with_the_reason() {
         (load(&running), "PARTYLINE_LOADTEST_PASSWORD"),
         (load(&[&running[..], &["--password", "x"]].concat()), "--account-sid"),
         (load(&["--partyline", "/nowhere", "--no-floor"]), "cannot start /nowhere"),
+        (vec!["soak", "--loss", "2"], "from 0 to 1"),
+        (vec!["soak", "--samples", "/nowhere/soak.jsonl"], "/nowhere/soak.jsonl"),
     ] {
         let said = refusal(&arguments);
         assert!(said.contains(part), "{arguments:?}: {part} is missing in {said}");
