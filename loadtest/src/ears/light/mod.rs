@@ -149,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_offer_to_send_is_answered_with_receiving_and_with_opening_the_connection() {
-        let (ear, answer) = super::answer(OFFER, Instant::now(), &options()).await.unwrap();
+        let (ear, answer) = answer(OFFER, Instant::now(), &options()).await.unwrap();
         let lines: Vec<&str> = answer.lines().collect();
         for line in ["a=recvonly", "a=setup:active", "a=rtcp-mux", "a=mid:0", "a=rtpmap:111 opus/48000/2"] {
             assert!(lines.contains(&line), "{line} is missing in {answer}");
@@ -164,7 +164,7 @@ mod tests {
     async fn what_is_no_offer_is_refused() {
         let cut = OFFER.split("a=fingerprint").next().unwrap_or_default();
         for bad in ["", "v=0", "hello", cut] {
-            assert!(super::answer(bad, Instant::now(), &options()).await.is_err(), "{bad}");
+            assert!(answer(bad, Instant::now(), &options()).await.is_err(), "{bad}");
         }
     }
 }
