@@ -12,7 +12,7 @@ CARGO_FUZZ_VERSION := 0.13.1
 RUN_TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check rust-test console-test browser-test metrics-check deny advisories bench quality cost load join fuzz openapi picture
+.PHONY: help run test check rust-test console-test browser-test metrics-check deny advisories bench quality cost load janus soak join fuzz openapi picture
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,10 +64,19 @@ cost: release ## CPU a call-second: unheard and heard, from /proc, server and lo
 	target/release/loadtest cost --partyline target/release/partyline --calls 100 --seconds 30
 	target/release/loadtest cost --partyline target/release/partyline --calls 100 --heard 50 --seconds 30
 
-load: release ## CPU a packet, a join and a listener, next to the floor: one call with 500 and 1,000, many calls with 2
-	target/release/loadtest load --calls 1 --listeners 500
-	target/release/loadtest load --calls 1 --listeners 1000
-	target/release/loadtest load --calls 150 --listeners 2
+load: release ## CPU a packet, a join, a call and a listener next to the floor: 500, 1,000, 10 to 4,000 listeners, many calls
+	target/release/loadtest load --listeners 500
+	target/release/loadtest load --listeners 1000
+	target/release/loadtest load --listeners 10,100,500,1000,2000,4000 --joins 100
+	target/release/loadtest load --calls 150 --listeners 2 --above-encode --fill
+
+janus: release ## The same work through Janus, in turns: 500 and 1,000 listeners
+	@tools/need janus
+	target/release/loadtest load --listeners 500 --rounds 3 --janus
+	target/release/loadtest load --listeners 1000 --rounds 3 --janus
+
+soak: release ## Half an hour of 50 calls and 500 listeners that come and go; fails when something grows or is lost
+	target/release/loadtest soak --minutes 30 --calls 50 --listeners 500 --churn 5 --samples target/soak.jsonl
 
 join: release $(BROWSER)/node_modules/.made ## POST to first audio: light client, then Chromium
 	@tools/need chromium

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::ears::whep::Endpoint;
+use crate::ears::whep::{Endpoint, IDLE_AT_MOST};
 
 /// The longest one exchange may take. Signing in hashes a password, which is slow on purpose.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -48,6 +48,8 @@ pub enum ApiError {
 pub struct Call {
     /// Its id (`call_…`).
     pub id: String,
+    /// Twilio's id of it.
+    pub call_sid: String,
     /// `incoming`, `in_progress`, …
     pub status: String,
     /// Whether audio flows.
@@ -146,7 +148,7 @@ impl Console {
     ///
     /// A wrong password, or a control that does not answer.
     pub async fn login(base: &Url, email: &str, password: &str) -> Result<Self, ApiError> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+        let http = reqwest::Client::builder().timeout(TIMEOUT).pool_idle_timeout(IDLE_AT_MOST).build()?;
         let login = http.post(base.join("/api/auth/login")?).json(&Login { email, password });
         let LoggedIn { access_token } = answer(login, "/api/auth/login").await?;
         Ok(Self { http, base: base.clone(), token: access_token })

@@ -20,6 +20,9 @@ pub enum EarError {
     /// The answer is not a session description `str0m` can read.
     #[error("the answer is no session description: {0}")]
     Answer(String),
+    /// The offer is not a session description `str0m` can read.
+    #[error("the offer is no session description: {0}")]
+    Offer(String),
     /// `webrtc` refused the answer, or failed.
     #[error("webrtc: {0}")]
     Webrtc(#[from] webrtc::error::Error),

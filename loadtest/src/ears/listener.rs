@@ -1,5 +1,6 @@
-//! A listener that has joined, of either kind.
+//! A listener that has joined, of either kind, and what it is without WHEP: an ear.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,16 +21,21 @@ pub(super) enum Command {
     Close,
 }
 
-/// One listener on one call.
+/// One that hears, however the connection was agreed on.
 ///
 /// Dropping it is what a crashed browser does: nothing is said to the server, packets are no longer read.
-pub struct Listener {
+pub struct Ear {
     pub(super) reception: Arc<Reception>,
-    pub(super) whep: Whep,
-    pub(super) resource: Resource,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) task: JoinHandle<()>,
     pub(super) patience: Duration,
+}
+
+/// One listener on one call: an ear that joined by WHEP. Dropping it is dropping its [`Ear`].
+pub struct Listener {
+    pub(super) ear: Ear,
+    pub(super) whep: Whep,
+    pub(super) resource: Resource,
 }
 
 impl Listener {
@@ -38,6 +44,38 @@ impl Listener {
         &self.resource
     }
 
+    /// Leaves as a well-behaved client does: DELETE, then BYE and `close_notify`. Gives all that was heard.
+    ///
+    /// # Errors
+    ///
+    /// [`EarError::Whep`] when the server does not accept the DELETE; the connection is closed all the same.
+    pub async fn leave(self) -> Result<Heard, EarError> {
+        let deleted = self.whep.delete(&self.resource).await;
+        let heard = self.ear.hang_up().await;
+        deleted?;
+        Ok(heard)
+    }
+
+    /// As [`Ear::hang_up`].
+    pub async fn hang_up(self) -> Heard {
+        self.ear.hang_up().await
+    }
+
+    /// As [`Ear::vanish`].
+    pub fn vanish(self) -> Heard {
+        self.ear.vanish()
+    }
+}
+
+impl Deref for Listener {
+    type Target = Ear;
+
+    fn deref(&self) -> &Ear {
+        &self.ear
+    }
+}
+
+impl Ear {
     /// Waits until ICE and DTLS are done.
     ///
     /// # Errors
@@ -96,18 +134,6 @@ impl Listener {
         self.reception.heard(false).profile
     }
 
-    /// Leaves as a well-behaved client does: DELETE, then BYE and `close_notify`. Gives all that was heard.
-    ///
-    /// # Errors
-    ///
-    /// [`EarError::Whep`] when the server does not accept the DELETE; the connection is closed all the same.
-    pub async fn leave(self) -> Result<Heard, EarError> {
-        let deleted = self.whep.delete(&self.resource).await;
-        let heard = self.hang_up().await;
-        deleted?;
-        Ok(heard)
-    }
-
     /// Ends the connection without a DELETE, as a closed browser tab does.
     pub async fn hang_up(mut self) -> Heard {
         // A task that has already ended needs no telling.
@@ -135,7 +161,7 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for Ear {
     fn drop(&mut self) {
         self.task.abort();
     }

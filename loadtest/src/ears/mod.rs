@@ -27,7 +27,7 @@ use std::time::Duration;
 
 pub use error::EarError;
 pub use heard::{Arrival, Heard};
-pub use listener::Listener;
+pub use listener::{Ear, Listener};
 
 use crate::shaper::Shaper;
 
@@ -55,6 +55,14 @@ impl Profile {
         }
     }
 
+    /// Bytes it adds to an RTP packet.
+    pub const fn tag(self) -> usize {
+        match self {
+            Self::AeadAes256Gcm | Self::AeadAes128Gcm => 16,
+            Self::Aes128CmSha1_80 => 10,
+        }
+    }
+
     /// The profile of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::AeadAes256Gcm, Self::AeadAes128Gcm, Self::Aes128CmSha1_80]
@@ -76,8 +84,8 @@ pub struct Options {
     pub profile: Option<Profile>,
     /// Whether to decode what arrives. Without, packets are counted and [`Heard::left`] stays empty.
     pub decode: bool,
-    /// Whether the light listener, once it has decrypted a packet, counts the others by their headers alone. Many
-    /// of them then cost less than the server that they measure.
+    /// Whether the light listener, once it has decrypted a packet, counts the others by their headers alone, ten
+    /// times a second. Many of them then cost less than the server that they measure; their jitter means nothing.
     pub count_only: bool,
     /// Whether the offer says `stereo=1` (RFC 7587 section 6.1). Decoding is stereo either way.
     pub stereo: bool,

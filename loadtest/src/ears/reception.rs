@@ -119,6 +119,10 @@ impl Reception {
         self.lock().profile = Some(profile);
     }
 
+    pub(super) fn profile(&self) -> Option<Profile> {
+        self.lock().profile
+    }
+
     pub(super) fn note_closed(&self) {
         self.progress.send_modify(|progress| progress.closed = true);
     }
@@ -133,7 +137,15 @@ impl Reception {
     }
 
     pub(super) fn packet(&self, now: Instant, packet: Packet<'_>) {
-        let received = self.lock().packet(now, packet);
+        self.packets(now, std::iter::once(packet));
+    }
+
+    /// Packets that were read together.
+    pub(super) fn packets<'a>(&self, now: Instant, packets: impl Iterator<Item = Packet<'a>>) {
+        let mut state = self.lock();
+        packets.for_each(|packet| state.packet(now, packet));
+        let received = state.sequence.received;
+        drop(state);
         self.progress.send_if_modified(|progress| {
             let news = progress.packets != received;
             progress.packets = received;
@@ -158,14 +170,14 @@ impl Reception {
 }
 
 impl State {
-    fn packet(&mut self, now: Instant, packet: Packet<'_>) -> u64 {
+    fn packet(&mut self, now: Instant, packet: Packet<'_>) {
         self.first.get_or_insert(now);
         if !self.sources.contains(&packet.source) && self.sources.len() < SOURCES_AT_MOST {
             self.sources.push(packet.source);
         }
         let (Place::Newest(sequence) | Place::Overtaken(sequence)) = self.sequence.record(packet.sequence)
         else {
-            return self.sequence.received;
+            return;
         };
         self.bytes += packet.payload.len() as u64;
         let time = self.clock.extend(packet.timestamp);
@@ -182,7 +194,6 @@ impl State {
                 });
             }
         }
-        self.sequence.received
     }
 
     /// RFC 3550 section 6.4.1, in RTP clock units.

@@ -17,7 +17,7 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 
-use super::listener::{Command, Listener};
+use super::listener::{Command, Ear, Listener};
 use super::reception::{Packet, Reception};
 use super::reports::SenderReports;
 use super::whep::{Endpoint, Whep, candidates, with_candidate, without_candidates};
@@ -68,7 +68,8 @@ pub async fn join(whep: &Whep, endpoint: &Endpoint, options: &Options) -> Result
 
     let (commands, orders) = mpsc::channel(1);
     let task = tokio::spawn(run(connection, Arc::clone(&reception), arriving, orders));
-    Ok(Listener { reception, whep: whep.clone(), resource, commands, task, patience: options.patience })
+    let ear = Ear { reception, commands, task, patience: options.patience };
+    Ok(Listener { ear, whep: whep.clone(), resource })
 }
 
 async fn new_connection(

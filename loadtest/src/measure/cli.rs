@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -11,6 +11,7 @@ use super::cost::Cost;
 use super::join::Join;
 use super::listen::Listen;
 use super::load::Load;
+use super::soak::Soak;
 
 /// Measure a Partyline server from the outside
 #[derive(Debug, Parser)]
@@ -31,7 +32,9 @@ enum Command {
     Join(Join),
     Cost(Cost),
     Listen(Listen),
-    Load(Load),
+    // Its options are many.
+    Load(Box<Load>),
+    Soak(Box<Soak>),
 }
 
 impl Arguments {
@@ -39,7 +42,7 @@ impl Arguments {
     ///
     /// # Errors
     ///
-    /// When the measurement could not be made.
+    /// When the measurement could not be made, or a soak is not good.
     pub async fn run(&self) -> Result<()> {
         let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
         let style = ProgressStyle::with_template("{elapsed_precise} {bar:40} {pos}/{len} {msg}")?;
@@ -49,6 +52,12 @@ impl Arguments {
             Command::Join(join) => self.print(&join.run(&bar).await?, &bar),
             Command::Cost(cost) => self.print(&cost.run(&bar).await?, &bar),
             Command::Load(load) => self.print(&load.run(&bar).await?, &bar),
+            Command::Soak(soak) => {
+                let report = soak.run(&bar).await?;
+                self.print(&report, &bar)?;
+                ensure!(report.is_good(), "the soak is not good: see above");
+                Ok(())
+            }
             Command::Listen(listen) => self.print(&listen.run(&bar).await?, &bar),
         }
     }

@@ -1,8 +1,8 @@
 //! What a call costs the server: CPU time a second of call, unheard and heard.
 //!
 //! The server is a process of its own, started for this; calls and listeners are made by this process. The
-//! server's user and system time is read from `/proc/<pid>/stat` before and after each window, and divided
-//! by the seconds of call in it. Both tracks of a call carry speech at 50 frames a second each. What the kernel
+//! server's user and system time is read from its CPU clock before and after each window, and divided by the
+//! seconds of call in it. Both tracks of a call carry speech at 50 frames a second each. What the kernel
 //! does for a packet outside the server's own system calls is in neither process's time.
 
 use std::num::NonZeroUsize;
@@ -78,7 +78,7 @@ struct Heard {
     lost: u64,
 }
 
-const METHOD: &str = "user + system time of the server process (/proc/PID/stat) over the window, divided by calls \
+const METHOD: &str = "user + system time of the server process (its CPU clock) over the window, divided by calls \
                       and seconds; calls and listeners run in another process";
 
 impl Cost {

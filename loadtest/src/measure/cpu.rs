@@ -1,35 +1,51 @@
-//! The CPU time of a process, from the kernel.
+//! CPU time of a process and of a thread, from the kernel's own clocks, to the nanosecond.
+//!
+//! It is what `/proc/PID/stat` counts in hundredths of a second: user and system time together.
+#![expect(unsafe_code, reason = "the CPU clocks have no safe form in std")]
 
+use std::io;
 use std::time::Duration;
-
-/// Ticks a second in `/proc`: `USER_HZ`, 100 on every architecture this runs on. The kernel scales ticks to the
-/// true run time, so their sum is exact to a tick.
-const TICKS_A_SECOND: u64 = 100;
 
 /// Why the CPU time is not known.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CpuError {
-    /// The process has gone, or is not ours to look at.
-    #[error("/proc/{0}/stat: {1}")]
-    Read(u32, std::io::Error),
-    /// The kernel writes something else there.
-    #[error("/proc/{0}/stat is not understood")]
-    Parse(u32),
+    /// The process has gone.
+    #[error("the CPU time of process {0}: {1}")]
+    Process(u32, io::Error),
+    /// The clock cannot be read.
+    #[error("a CPU clock: {0}")]
+    Clock(#[from] io::Error),
 }
+
+/// Linux gives no greater number to a process: `PID_MAX_LIMIT`.
+const LARGEST_PID: libc::pid_t = 1 << 22;
 
 /// User and system time of all threads of a process so far, its dead threads included, its children not.
 pub(super) fn time_of(pid: u32) -> Result<Duration, CpuError> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|e| CpuError::Read(pid, e))?;
-    parse(&stat).ok_or(CpuError::Parse(pid))
+    let gone = |error| CpuError::Process(pid, io::Error::from_raw_os_error(error));
+    // A greater number would overflow within the clock's own, and name another process.
+    let process = libc::pid_t::try_from(pid).ok().filter(|&pid| pid <= LARGEST_PID);
+    let process = process.ok_or_else(|| gone(libc::ESRCH))?;
+    let mut clock = 0;
+    // SAFETY: `clock` may be written.
+    match unsafe { libc::clock_getcpuclockid(process, &mut clock) } {
+        0 => Ok(read(clock)?),
+        error => Err(gone(error)),
+    }
 }
 
-/// Fields 14 and 15 of proc_pid_stat(5). The second, the name, may hold spaces and parentheses.
-fn parse(stat: &str) -> Option<Duration> {
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let mut fields = rest.split(' ').skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(Duration::from_millis((user + system) * 1_000 / TICKS_A_SECOND))
+/// The CPU time of the calling thread.
+pub(super) fn thread_time() -> Result<Duration, CpuError> {
+    Ok(read(libc::CLOCK_THREAD_CPUTIME_ID)?)
+}
+
+fn read(clock: libc::clockid_t) -> io::Result<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` may be written.
+    if unsafe { libc::clock_gettime(clock, &mut time) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32))
 }
 
 #[cfg(test)]
@@ -37,15 +53,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_and_system_time_are_added_whatever_the_name() {
-        let stat = "42 (a ) b (c) S 1 42 42 0 -1 4194560 1 2 3 4 150 27 5 6 20 0 9 0 100 1 2";
-        assert_eq!(parse(stat), Some(Duration::from_millis(1_770)));
-        assert_eq!(parse("42 (short) S 1"), None);
+    fn a_process_has_the_time_of_its_threads_also_of_dead_ones() {
+        let before = time_of(std::process::id()).unwrap();
+        let spent = std::thread::spawn(|| {
+            let mut n = 0_u64;
+            while thread_time().unwrap() < Duration::from_millis(20) {
+                n = std::hint::black_box(n + 1);
+            }
+            thread_time().unwrap()
+        });
+        let spent = spent.join().unwrap();
+        assert!(time_of(std::process::id()).unwrap() >= before + spent);
     }
 
     #[test]
-    fn this_process_has_a_time() {
-        time_of(std::process::id()).unwrap();
-        assert!(matches!(time_of(u32::MAX), Err(CpuError::Read(..))));
+    fn a_process_that_is_not_there_has_none() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        for pid in [child.id(), i32::MAX as u32, u32::MAX] {
+            assert!(matches!(time_of(pid), Err(CpuError::Process(..))));
+        }
     }
 }

@@ -3,27 +3,31 @@
 //! One thread seals a payload for each of N addresses and gives them to `sendmmsg`, 64 at a time and 50 times a
 //! second, and does nothing else: no session, no timer, no call. A server that sends the same packets cannot cost
 //! less on the same machine in the same minute.
-#![expect(unsafe_code, reason = "sendmmsg and the clock of a thread have no safe form in std")]
+#![expect(unsafe_code, reason = "sendmmsg has no safe form in std")]
 
-use std::io;
 use std::mem;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use socket2::SockAddr;
-use tokio::task::JoinSet;
+
+use super::cpu::thread_time;
+use crate::ears::light::inbox::{self, Inbox};
 
 /// Datagrams that go out with one call.
 const BATCH: usize = 64;
 
 /// Between two packets of one listener.
 const FRAME: Duration = Duration::from_millis(20);
+
+/// How often the sockets are read.
+const READ_EVERY: Duration = Duration::from_millis(100);
 
 /// What came of it.
 #[derive(Clone, Copy, Debug)]
@@ -40,28 +44,47 @@ pub(super) struct Floor {
 
 /// Sends `payload` bytes of audio to `listeners` sockets for `seconds`.
 pub(super) async fn run(listeners: usize, payload: usize, seconds: u64) -> Result<Floor> {
-    let arrived = Arc::new(AtomicU64::new(0));
-    let mut readers = JoinSet::new();
-    let mut addrs = Vec::with_capacity(listeners);
+    let mut sockets = Vec::with_capacity(listeners);
     for _ in 0..listeners {
-        let socket = tokio::net::UdpSocket::bind(("127.0.0.1", 0)).await?;
-        addrs.push(socket.local_addr()?);
-        readers.spawn(read(socket, arrived.clone()));
+        let socket = UdpSocket::bind(("127.0.0.1", 0))?;
+        socket.set_nonblocking(true)?;
+        sockets.push(socket);
     }
-    let send = move || send(&addrs, payload, seconds);
-    let (cpu, sent, refused) = tokio::task::spawn_blocking(send).await??;
-    tokio::time::sleep(FRAME * 5).await;
+    let addrs = sockets.iter().map(UdpSocket::local_addr).collect::<Result<Vec<_>, _>>()?;
+    let over = Arc::new(AtomicBool::new(false));
+    let reader = tokio::task::spawn_blocking({
+        let over = over.clone();
+        move || read(&sockets, &over)
+    });
+    let sent = tokio::task::spawn_blocking(move || send(&addrs, payload, seconds)).await;
+    over.store(true, Ordering::Relaxed);
+    let arrived = reader.await??;
+    let (cpu, sent, refused) = sent??;
     ensure!(sent > 0, "the kernel took no packet");
     let us_per_packet = cpu.as_secs_f64() * 1e6 / sent as f64;
-    Ok(Floor { us_per_packet, sent, refused, arrived: arrived.load(Ordering::Relaxed) })
+    Ok(Floor { us_per_packet, sent, refused, arrived })
 }
 
-async fn read(socket: tokio::net::UdpSocket, arrived: Arc<AtomicU64>) {
-    let mut buffer = [0; 2048];
-    while socket.readable().await.is_ok() {
-        while socket.try_recv(&mut buffer).is_ok() {
-            arrived.fetch_add(1, Ordering::Relaxed);
+/// Reads as the light listeners do that only count: every 100 ms what has come, so that nobody is woken for a
+/// packet at the sender's cost.
+fn read(sockets: &[UdpSocket], over: &AtomicBool) -> Result<u64> {
+    let (mut inbox, mut arrived) = (Inbox::new(), 0);
+    loop {
+        // Once more after the end.
+        let last = over.load(Ordering::Relaxed);
+        for socket in sockets {
+            loop {
+                let read = inbox.read(socket)?;
+                arrived += read as u64;
+                if read < inbox::BATCH {
+                    break;
+                }
+            }
         }
+        if last {
+            return Ok(arrived);
+        }
+        thread::sleep(READ_EVERY);
     }
 }
 
@@ -135,16 +158,6 @@ fn send_batch(socket: &UdpSocket, ears: &mut [Ear]) -> u64 {
     let taken =
         unsafe { libc::sendmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), count as libc::c_uint, 0) };
     u64::try_from(taken).unwrap_or(0)
-}
-
-/// The CPU time of the calling thread.
-fn thread_time() -> io::Result<Duration> {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` may be written.
-    if unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32))
 }
 
 #[cfg(test)]

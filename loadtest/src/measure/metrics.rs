@@ -1,5 +1,6 @@
 //! Reading the server's Prometheus metrics.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -7,6 +8,13 @@ use url::Url;
 
 /// Encoders that run now. One a heard call, none for a call nobody hears.
 pub(super) const ENCODERS: &str = "partyline_encoders_active";
+
+/// What the server threw away.
+pub(super) const DROPS: [&str; 3] = [
+    "partyline_forward_queue_dropped_total",
+    "partyline_udp_send_errors_total",
+    "partyline_udp_rcvbuf_dropped_total",
+];
 
 /// The metrics of a server as they were at one moment.
 pub(super) struct Metrics(String);
@@ -32,6 +40,22 @@ impl Metrics {
             value.split(' ').next()?.parse::<f64>().ok()
         });
         samples.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
+    }
+
+    /// The samples of this name, added up by the value of one label. Empty when there are none.
+    pub(super) fn by_label(&self, name: &str, label: &str) -> BTreeMap<String, f64> {
+        let opening = format!("{label}=\"");
+        let mut sums = BTreeMap::new();
+        for line in self.0.lines() {
+            let labelled = line.strip_prefix(name).and_then(|rest| rest.strip_prefix('{'));
+            let Some((labels, value)) = labelled.and_then(|rest| rest.rsplit_once("} ")) else { continue };
+            let given = labels.split_once(&opening).and_then(|(_, rest)| rest.split_once('"'));
+            let value = value.split(' ').next().and_then(|value| value.parse::<f64>().ok());
+            if let (Some((given, _)), Some(value)) = (given, value) {
+                *sums.entry(given.to_owned()).or_insert(0.0) += value;
+            }
+        }
+        sums
     }
 
     /// The quantile of a histogram's observations since `before`, interpolated within its bucket as Prometheus
@@ -76,6 +100,18 @@ mod tests {
         assert_eq!(metrics.sum("a"), Some(5.0));
         assert_eq!(metrics.sum("b"), Some(1.5));
         assert_eq!(metrics.sum("c"), None);
+    }
+
+    #[test]
+    fn samples_are_added_up_by_a_label() {
+        let metrics = Metrics(
+            "# TYPE a counter\na{reason=\"left\",x=\"1\"} 2\na{x=\"2\",reason=\"left\"} 3\na{reason=\"lost\"} 1\n\
+             ab{reason=\"left\"} 9\na 7\n"
+                .to_owned(),
+        );
+        let expected = [("left".to_owned(), 5.0), ("lost".to_owned(), 1.0)];
+        assert_eq!(metrics.by_label("a", "reason"), expected.into());
+        assert!(metrics.by_label("a", "colour").is_empty());
     }
 
     #[test]

@@ -5,15 +5,24 @@
 
 mod cost;
 mod cpu;
+mod descriptors;
+mod ears;
+mod encode;
 mod floor;
+mod janus;
 mod join;
 mod latency;
 mod listen;
 mod load;
 mod memory;
 mod metrics;
+mod owner;
+mod placing;
 mod server;
+mod site;
+mod soak;
 mod target;
+mod window;
 
 pub mod cli;
 
@@ -85,4 +94,25 @@ fn milliseconds(duration: Duration) -> f64 {
 /// A number with three decimals.
 fn rounded(number: f64) -> f64 {
     (number * 1e3).round() / 1e3
+}
+
+/// The middle one, or the mean of the two in the middle.
+fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    let upper = figures.get(figures.len() / 2)?;
+    let lower = figures.get((figures.len() - 1) / 2)?;
+    Some((upper + lower) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_lies_in_the_middle() {
+        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), Some(2.0));
+        assert_eq!(median([4.0, 1.0].into_iter()), Some(2.5));
+        assert_eq!(median(std::iter::empty()), None);
+    }
 }

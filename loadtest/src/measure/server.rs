@@ -7,24 +7,17 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use common::AccountSid;
 use tempfile::TempDir;
 use url::Url;
 
+use super::placing;
 use crate::api::Console;
-use crate::audio::Audio;
 use crate::twilio::{Account, CallSpec, Crowd};
-use crate::voices;
 
 /// How long a server may take to be ready. A debug build on a busy machine takes a few seconds.
 const READY_WITHIN: Duration = Duration::from_secs(30);
-
-/// Between two calls. Spreads them over the 20 ms of a frame.
-const PLACED_EVERY: Duration = Duration::from_micros(9_700);
-
-/// How long control may take to name all calls as live.
-const LIVE_WITHIN: Duration = Duration::from_secs(20);
 
 /// How often another set of ports is tried when one was taken in between.
 const STARTS: usize = 3;
@@ -133,47 +126,19 @@ impl Server {
         Console::login(&self.calls_url()?, EMAIL, PASSWORD).await.context("signing in")
     }
 
-    /// Places calls that speak, each to its own conversation, and waits until control names at least `named` of
-    /// them as live: gives their ids.
+    /// As [`placing::place`], on this server.
     pub(super) async fn place(
         &self,
         console: &Console,
         calls: u32,
         named: u32,
     ) -> Result<(Crowd, Vec<String>)> {
-        let spec = self.call()?;
-        let conversations = voices::all();
-        let crowd = Crowd::place(calls as usize, PLACED_EVERY, |n| {
-            let (caller, agent) = match n.checked_rem(conversations.len()).and_then(|n| conversations.get(n))
-            {
-                Some(conversation) => conversation.audio(),
-                None => (Audio::silence(), Audio::silence()),
-            };
-            let mut spec = spec.clone().saying(caller, agent);
-            spec.loop_audio = true;
-            spec.seed = n as u64;
-            spec
-        })
-        .await;
-        let live = crowd.wait_live().await;
-        ensure!(
-            live == calls as usize,
-            "{live} of {calls} calls have a stream; the server says:\n{}",
-            self.log()
-        );
-        let began = Instant::now();
-        loop {
-            let live: Vec<_> = console.live_calls().await?.into_iter().map(|call| call.id).collect();
-            if live.len() >= calls.min(named) as usize {
-                return Ok((crowd, live));
-            }
-            ensure!(began.elapsed() < LIVE_WITHIN, "control names {} live calls, {calls} are up", live.len());
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+        let placed = placing::place(&self.call()?, console, calls, named).await;
+        placed.with_context(|| format!("the server says:\n{}", self.log()))
     }
 
     /// The end of what it has logged.
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         let log = std::fs::read_to_string(self._data.path().join("log")).unwrap_or_default();
         let skip = log.chars().count().saturating_sub(LOG_SHOWN);
         log.chars().skip(skip).collect()
@@ -195,7 +160,7 @@ impl Server {
     }
 
     /// A call to the server's number.
-    fn call(&self) -> Result<CallSpec> {
+    pub(super) fn call(&self) -> Result<CallSpec> {
         let account = Account { sid: ACCOUNT_SID.parse::<AccountSid>()?, auth_token: AUTH_TOKEN.to_owned() };
         let base = self.calls_url()?;
         let voice = base.join("/api/twilio/voice")?;

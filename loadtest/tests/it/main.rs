@@ -7,5 +7,6 @@ mod command;
 mod crowds;
 mod ears;
 mod faults;
+mod measuring;
 mod server;
 mod speaking;

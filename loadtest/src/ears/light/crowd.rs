@@ -31,7 +31,7 @@ impl Crowd {
 
     /// The counters of all, in the order they joined.
     pub fn counts(&self) -> Vec<Heard> {
-        self.listeners.iter().map(Listener::counts).collect()
+        self.listeners.iter().map(|one| one.counts()).collect()
     }
 
     /// All leave, 16 at a time. Gives what each heard; one whose DELETE was refused is in the failures.

@@ -18,7 +18,7 @@ async fn control(busy: usize) -> (Url, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     let session = move || async move { session(counted.fetch_add(1, Ordering::Relaxed) < busy) };
-    let call = |id, live| json!({ "id": id, "status": "in_progress", "media": { "live": live } });
+    let call = |id, live| json!({ "id": id, "call_sid": "CA0123456789abcdef0123456789abcdef", "status": "in_progress", "media": { "live": live } });
     let calls = json!({ "calls": [call("call_a", false), call("call_b", true)] });
     let app = Router::new()
         .route("/api/auth/login", post(|| async { Json(json!({ "access_token": "t" })) }))

@@ -1,7 +1,7 @@
 //! Each listener against the sender it shares no code with.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream;
 use loadtest::ears::whep::{Endpoint, Whep};
@@ -11,6 +11,7 @@ use reqwest::StatusCode;
 
 use super::sender::{LEFT, PACKET, RIGHT, Script};
 use super::server::{Kind, Server};
+use super::str0m_sender;
 
 #[derive(Clone, Copy, Debug)]
 enum Ear {
@@ -73,6 +74,44 @@ async fn light_hears_the_webrtc_sender_over_gcm() {
 #[tokio::test]
 async fn light_hears_the_webrtc_sender_over_cm() {
     assert_hears_each_side(Ear::Light, Kind::Webrtc, Profile::Aes128CmSha1_80).await;
+}
+
+/// What its headers say is what was sent, though nothing is decrypted but the first packets.
+async fn assert_counts(profile: Profile) {
+    let script = Script::default();
+    let server = Server::start(Kind::Str0m, script.clone()).await;
+    let options = Options { count_only: true, decode: false, ..only(profile) };
+    let heard = Ear::Light.hear(&server, options, 100).await;
+    assert_eq!((heard.packets, heard.lost, heard.duplicates, heard.reordered), (100, 0, 0, 0));
+    let sent: usize = script.speak().iter().map(|packet| packet.payload.len()).sum();
+    assert_eq!(heard.bytes, sent as u64);
+    assert!(heard.sender_reports > 0, "what is no audio is read all the same");
+    assert_eq!(server.deleted(), 1);
+}
+
+#[tokio::test]
+async fn a_light_listener_that_only_counts_misses_nothing_over_gcm() {
+    assert_counts(Profile::AeadAes128Gcm).await;
+}
+
+#[tokio::test]
+async fn a_light_listener_that_only_counts_misses_nothing_over_cm() {
+    assert_counts(Profile::Aes128CmSha1_80).await;
+}
+
+#[tokio::test]
+async fn light_answers_an_ice_lite_sender_that_offers() {
+    let script = Script::default();
+    let ear = str0m_sender::offer_to(&script, async |offer: String| {
+        assert!(offer.contains("a=ice-lite"), "{offer}");
+        light::answer(&offer, Instant::now(), &only(Profile::AeadAes128Gcm)).await.unwrap()
+    });
+    let ear = ear.await;
+    ear.connected().await.unwrap();
+    ear.wait_packets(100).await.unwrap();
+    let heard = ear.hang_up().await;
+    assert_eq!((heard.packets, heard.lost, heard.profile), (100, 0, Some(Profile::AeadAes128Gcm)));
+    assert_tones(&heard);
 }
 
 #[tokio::test]

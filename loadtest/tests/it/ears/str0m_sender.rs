@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use str0m::change::SdpOffer;
-use str0m::media::{Mid, Pt};
+use str0m::change::{SdpAnswer, SdpOffer};
+use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig, RtcError};
@@ -12,6 +12,25 @@ use tokio::net::UdpSocket;
 use super::sender::{Script, Spoken};
 
 pub(crate) async fn answer(offer: &str, script: &Script) -> String {
+    let (mut rtc, socket) = ice_lite().await;
+    let answer = rtc.sdp_api().accept_offer(SdpOffer::from_sdp_string(offer).unwrap()).unwrap();
+    tokio::spawn(run(rtc, socket, script.clone(), None));
+    answer.to_sdp_string()
+}
+
+/// Offers itself to a listener, which `answer` makes of the offer. Sends once that is given.
+pub(crate) async fn offer_to<R>(script: &Script, answer: impl AsyncFnOnce(String) -> (R, String)) -> R {
+    let (mut rtc, socket) = ice_lite().await;
+    let mut changes = rtc.sdp_api();
+    let mid = changes.add_media(MediaKind::Audio, Direction::SendOnly, None, None, None);
+    let (offer, pending) = changes.apply().unwrap();
+    let (listener, answer) = answer(offer.to_sdp_string()).await;
+    rtc.sdp_api().accept_answer(pending, SdpAnswer::from_sdp_string(&answer).unwrap()).unwrap();
+    tokio::spawn(run(rtc, socket, script.clone(), Some(mid)));
+    listener
+}
+
+async fn ice_lite() -> (Rtc, UdpSocket) {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let mut rtc = RtcConfig::new()
         .set_crypto_provider(std::sync::Arc::new(str0m::crypto::from_feature_flags()))
@@ -20,15 +39,12 @@ pub(crate) async fn answer(offer: &str, script: &Script) -> String {
         .set_rtcp_report_interval_audio(Duration::from_millis(100))
         .build(Instant::now());
     rtc.add_local_candidate(Candidate::host(socket.local_addr().unwrap(), "udp").unwrap());
-    let answer = rtc.sdp_api().accept_offer(SdpOffer::from_sdp_string(offer).unwrap()).unwrap();
-    tokio::spawn(run(rtc, socket, script.clone()));
-    answer.to_sdp_string()
+    (rtc, socket)
 }
 
-async fn run(mut rtc: Rtc, socket: UdpSocket, script: Script) -> Result<(), RtcError> {
+async fn run(mut rtc: Rtc, socket: UdpSocket, script: Script, mut mid: Option<Mid>) -> Result<(), RtcError> {
     let mut buffer = vec![0; 2_000];
     let mut spoken = script.speak().into_iter();
-    let mut mid = None;
     let mut speaking = false;
     let mut tick = tokio::time::interval(script.pace);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
