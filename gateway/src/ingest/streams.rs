@@ -108,8 +108,8 @@ impl Place {
         // In one step: between the two a newer stream could find the call, and not its socket.
         let mut inner = self.streams.lock();
         let (live, replaced) = hub.open(info);
+        let old = replaced.and_then(|old| inner.by_call.remove(&old.key()));
         inner.by_call.insert(live.key(), self.number);
-        let old = replaced.and_then(|old| inner.by_call.get(&old.key()).copied());
         if let Some(number) = old {
             inner.tell(number, Order::Replaced);
         }
@@ -123,7 +123,10 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut inner = self.streams.lock();
         inner.orders.remove(&self.number);
-        if let Some(key) = self.call {
+        // A newer socket of the call has the same key.
+        if let Some(key) = self.call
+            && inner.by_call.get(&key) == Some(&self.number)
+        {
             inner.by_call.remove(&key);
         }
         drop(inner);
