@@ -77,7 +77,7 @@ keys! {
     gateway_encoders,
     /// Gateway: megabits a second to all listeners together [default: no limit]
     gateway_egress_mbit,
-    /// Gateway: percent of a media thread's time beyond which nobody is let in to listen [default: 90]
+    /// Gateway: percent of a core, taken by a media thread, beyond which nobody is let in to listen [default: 90]
     gateway_cpu_percent,
     /// Gateway: who hears mu-law instead of Opus: `auto` (who prefers it, and who needs one encoder too many), `off`, `always` [default: auto]
     gateway_pcmu,

@@ -1,16 +1,17 @@
 //! What this node may carry, how much of that is taken, and whether one more may come.
 //!
 //! Each budget is a number that an operator can know beforehand, but for two that the media threads tell
-//! themselves: how busy they are, and how late a timer of theirs is served. Listeners are turned away when one of
+//! themselves: how much of a core they take, and how late a timer of theirs is served. Listeners are turned away when one of
 //! those that concern them is spent; a call of Twilio's only when there is no place for a socket.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus::{Gauge, GaugeVec, IntGauge, Opts, Registry};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::threads::Threads;
 
@@ -39,7 +40,7 @@ pub struct Config {
     pub encoders: NonZeroU32,
     /// Bits a second to all listeners together; `None` is no limit. Counted without UDP's and IP's headers.
     pub egress: Option<u64>,
-    /// Part of a media thread's time that may be taken, over 0 and up to 1.
+    /// Part of a core that a media thread may take, over 0 and up to 1.
     pub busy: f64,
 }
 
@@ -105,7 +106,34 @@ pub(crate) struct Budgets {
     tasks: IntGauge,
     whole: Gauge,
     parts: GaugeVec,
-    lateness: Vec<Mutex<VecDeque<Duration>>>,
+    /// What each thread has said.
+    pulses: Vec<Mutex<Pulses>>,
+}
+
+/// What one thread has said of itself.
+#[derive(Debug, Default)]
+struct Pulses {
+    /// How late it was the last times.
+    late: VecDeque<Duration>,
+    /// When it last spoke, and its CPU time then.
+    last: Option<(Instant, Duration)>,
+}
+
+impl Pulses {
+    /// How late it mostly is; one that says nothing any more is as late as that lasts.
+    fn lateness(&self, now: Instant) -> Duration {
+        let silent = self.last.map_or(Duration::ZERO, |(at, _)| now.saturating_duration_since(at));
+        if silent > PULSE * PULSES as u32 {
+            return silent;
+        }
+        // With few answers one of them would be the median of all.
+        if self.late.len() < PULSES {
+            return Duration::ZERO;
+        }
+        let mut late: Vec<Duration> = self.late.iter().copied().collect();
+        late.sort_unstable();
+        late[late.len() / 2]
+    }
 }
 
 impl Budgets {
@@ -134,7 +162,7 @@ impl Budgets {
         for budget in Budget::ALL {
             parts.with_label_values(&[budget.as_str()]).set(0.0);
         }
-        let lateness = (0..threads).map(|_| Mutex::default()).collect();
+        let pulses = (0..threads).map(|_| Mutex::default()).collect();
         let taken = Default::default();
         Ok(Arc::new(Self {
             config,
@@ -146,7 +174,7 @@ impl Budgets {
             taken,
             whole,
             parts,
-            lateness,
+            pulses,
         }))
     }
 
@@ -170,7 +198,7 @@ impl Budgets {
                     let due = tokio::time::Instant::now() + PULSE;
                     tokio::time::sleep_until(due).await;
                     let Some(budgets) = budgets.upgrade() else { return };
-                    budgets.pulse(index, due.elapsed());
+                    budgets.pulse(index, Instant::now(), due.elapsed(), cpu_time());
                 }
             });
         }
@@ -180,7 +208,8 @@ impl Budgets {
         loop {
             clock.tick().await;
             self.tasks.set(i64::try_from(threads.tasks()).unwrap_or(i64::MAX));
-            samples.push_back(Sample { at: Instant::now(), busy: threads.busy(), counted: counted() });
+            let cpu = self.pulses.iter().map(|pulses| lock(pulses).last).collect();
+            samples.push_back(Sample { at: Instant::now(), cpu, counted: counted() });
             if let (Some(first), Some(last)) = (samples.front(), samples.back()) {
                 self.take(first, last);
             }
@@ -190,22 +219,28 @@ impl Budgets {
         }
     }
 
-    fn pulse(&self, thread: usize, late: Duration) {
-        let Some(pulses) = self.lateness.get(thread) else { return };
-        let mut pulses = pulses.lock().unwrap_or_else(PoisonError::into_inner);
-        if pulses.len() >= PULSES {
-            pulses.pop_front();
+    fn pulse(&self, thread: usize, now: Instant, late: Duration, cpu: Duration) {
+        let Some(pulses) = self.pulses.get(thread) else { return };
+        let mut pulses = lock(pulses);
+        if pulses.late.len() >= PULSES {
+            pulses.late.pop_front();
         }
-        pulses.push_back(late);
+        pulses.late.push_back(late);
+        pulses.last = Some((now, cpu));
     }
 
     fn take(&self, first: &Sample, last: &Sample) {
         let seconds = last.at.saturating_duration_since(first.at).as_secs_f64();
         let rate = |amount: f64| if seconds > 0.0 { amount / seconds } else { 0.0 };
-        let busiest = last.busy.iter().zip(&first.busy);
-        let busiest = busiest.map(|(last, first)| rate(last.saturating_sub(*first).as_secs_f64()));
+        let busy = last.cpu.iter().zip(&first.cpu).filter_map(|(last, first)| {
+            let ((last_at, last), (first_at, first)) = ((*last)?, (*first)?);
+            let passed = last_at.saturating_duration_since(first_at).as_secs_f64();
+            (passed > 0.0).then(|| last.saturating_sub(first).as_secs_f64() / passed)
+        });
+        let busiest = busy.fold(0.0, f64::max);
         let bits = rate(last.counted.egress.saturating_sub(first.counted.egress) as f64 * 8.0);
-        let latest = self.lateness.iter().map(median).max().unwrap_or_default();
+        let latest =
+            self.pulses.iter().map(|pulses| lock(pulses).lateness(last.at)).max().unwrap_or_default();
         let mut whole = 0.0_f64;
         for budget in Budget::ALL {
             let taken = match budget {
@@ -213,7 +248,7 @@ impl Budgets {
                 Budget::Encoders => self.encoded(),
                 Budget::Listeners => part(last.counted.listeners, self.listeners),
                 Budget::Egress => self.config.egress.map_or(0.0, |most| bits / most.max(1) as f64),
-                Budget::Busy => busiest.clone().fold(0.0, f64::max) / self.config.busy,
+                Budget::Busy => busiest / self.config.busy,
                 Budget::Late => latest.as_secs_f64() / LATE.as_secs_f64(),
             };
             self.taken[budget as usize].store(taken.to_bits(), Ordering::Relaxed);
@@ -238,8 +273,8 @@ impl Budgets {
 #[derive(Debug)]
 struct Sample {
     at: Instant,
-    /// Of each thread, since it started.
-    busy: Vec<Duration>,
+    /// When each thread last spoke, and its CPU time then.
+    cpu: Vec<Option<(Instant, Duration)>>,
     counted: Counted,
 }
 
@@ -247,15 +282,15 @@ fn part(taken: usize, most: usize) -> f64 {
     taken as f64 / most.max(1) as f64
 }
 
-fn median(pulses: &Mutex<VecDeque<Duration>>) -> Duration {
-    let mut pulses: Vec<Duration> =
-        pulses.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
-    // With few answers one of them would be the median of all.
-    if pulses.len() < PULSES {
-        return Duration::ZERO;
-    }
-    pulses.sort_unstable();
-    pulses[pulses.len() / 2]
+/// Of this thread, since it started: unlike the time it was not asleep, it does not grow while others have the core.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+fn lock(pulses: &Mutex<Pulses>) -> MutexGuard<'_, Pulses> {
+    // Whole after every step: a panic elsewhere spoils nothing.
+    pulses.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -297,7 +332,7 @@ mod tests {
         let (budgets, _) = budgets(Config::default());
         let at = Instant::now();
         let spent = |late: &[u64]| {
-            late.iter().for_each(|late| budgets.pulse(1, Duration::from_millis(*late)));
+            late.iter().for_each(|late| budgets.pulse(1, at, Duration::from_millis(*late), Duration::ZERO));
             budgets.take(&sample(at, 0, Counted::default()), &sample(at + SAMPLED, 0, Counted::default()));
             budgets.spent()
         };
@@ -305,6 +340,11 @@ mod tests {
         assert_eq!(spent(&[1; PULSES]), None);
         assert_eq!(spent(&[500; PULSES / 2]), None, "it stood still for a while");
         assert_eq!(spent(&[41]), Some(Budget::Late));
+        assert_eq!(spent(&[1; PULSES]), None);
+
+        let much_later = sample(at + Duration::from_secs(9), 0, Counted::default());
+        budgets.take(&sample(at, 0, Counted::default()), &much_later);
+        assert_eq!(budgets.spent(), Some(Budget::Late), "it has not been heard of for long");
     }
 
     #[test]
@@ -326,15 +366,17 @@ mod tests {
     async fn threads_tell_how_busy_and_how_late_they_are() {
         let threads = Threads::start(std::num::NonZeroUsize::new(2).unwrap()).unwrap();
         let (budgets, _) = budgets(Config::default());
-        // Holds one thread up for most of its time.
+        // Holds one thread up for most of its time, at work.
         threads.handles()[1].spawn(async {
             loop {
-                std::thread::sleep(Duration::from_millis(150));
+                let began = Instant::now();
+                while began.elapsed() < Duration::from_millis(150) {}
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         });
         let full = async {
-            while budgets.taken(Budget::Busy) < 0.9 || budgets.taken(Budget::Late) < 1.0 {
+            // How much of a core it gets is not for a test to say.
+            while budgets.taken(Budget::Busy) < 0.05 || budgets.taken(Budget::Late) < 1.0 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
@@ -354,7 +396,11 @@ mod tests {
     }
 
     fn sample(at: Instant, busy_ms: u64, counted: Counted) -> Sample {
-        Sample { at, busy: vec![Duration::ZERO, Duration::from_millis(busy_ms)], counted }
+        Sample {
+            at,
+            cpu: vec![Some((at, Duration::ZERO)), Some((at, Duration::from_millis(busy_ms)))],
+            counted,
+        }
     }
 
     fn utilization(registry: &Registry) -> f64 {

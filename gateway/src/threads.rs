@@ -8,7 +8,6 @@ use std::cell::Cell;
 use std::io;
 use std::num::NonZeroUsize;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
@@ -61,11 +60,6 @@ impl Threads {
         self.handles.iter().map(|handle| handle.metrics().num_alive_tasks()).sum()
     }
 
-    /// How long each thread has been at work since it started, in the order of their numbers.
-    pub(crate) fn busy(&self) -> Vec<Duration> {
-        self.handles.iter().map(|handle| handle.metrics().worker_total_busy_duration(0)).collect()
-    }
-
     /// The runtime for another connection: the first that has little to do, or the one with the least.
     ///
     /// Filled one after the other, for a thread with more sockets finds more of them ready each time it wakes.
@@ -87,6 +81,8 @@ impl Threads {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
