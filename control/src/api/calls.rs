@@ -78,8 +78,10 @@ impl ListQuery {
         let statuses = statuses
             .map(|word| word.parse().map_err(|_| ApiError::BadRequest("no such status".into())))
             .collect::<Result<_, _>>()?;
-        if [&self.q, &self.number].into_iter().flatten().any(|text| text.len() > 200) {
-            return Err(ApiError::BadRequest("q and number may have at most 200 bytes".into()));
+        let texts = || [&self.q, &self.number].into_iter().flatten();
+        if texts().any(|text| text.len() > 200 || text.contains(char::is_control)) {
+            let detail = "q and number may have at most 200 bytes and no control characters";
+            return Err(ApiError::BadRequest(detail.into()));
         }
         Ok(CallFilter {
             statuses,
@@ -235,7 +237,7 @@ async fn change(
 ) -> Result<axum::Json<Call>, ApiError> {
     let tenant = caller.tenant();
     let patch = body.check()?;
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     let before = txn.call_fetch(tenant, call).await?;
     caller.require(&[Role::Admin, Role::Supervisor, Role::Agent])?;
 

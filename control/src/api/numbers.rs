@@ -69,7 +69,7 @@ async fn create(
     }
     check_text("label", &body.label, 100)?;
     check_settings(&body.settings)?;
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(caller.tenant()).await?;
     if txn.number_count(caller.tenant()).await? >= MAX_NUMBERS {
         return Err(ApiError::Conflict { code: "too_many_numbers", detail: "no more numbers can be added" });
     }
@@ -119,7 +119,7 @@ async fn change(
     check_text("label", body.label.as_deref().unwrap_or_default(), 100)?;
     body.settings.as_ref().map_or(Ok(()), check_settings)?;
     let change = NumberChange { label: body.label, route: body.route, settings: body.settings };
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(caller.tenant()).await?;
     let number = txn.number_change(caller.tenant(), &number, &change).await?;
     txn.commit().await?;
     Ok(axum::Json(number))
@@ -135,7 +135,7 @@ async fn remove(
     Path(number): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     caller.require(&[Role::Admin])?;
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(caller.tenant()).await?;
     txn.number_delete(caller.tenant(), &number).await?;
     txn.commit().await?;
     Ok(StatusCode::NO_CONTENT)

@@ -87,7 +87,7 @@ async fn open(
     check_text("notes", body.notes.as_deref().unwrap_or_default(), 2000)?;
 
     let tenant = caller.tenant();
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     let call = txn.call_fetch(tenant, call).await?;
     // Agents hear their own calls, and no call is anybody's own yet.
     caller.require(&[Role::Admin, Role::Supervisor, Role::Viewer])?;
@@ -145,7 +145,7 @@ async fn close(
     Path((call, session)): Path<(CallRef, SessionId)>,
 ) -> Result<StatusCode, ApiError> {
     let tenant = caller.tenant();
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     let call = txn.call_fetch(tenant, call).await?;
     let state = txn.session_fetch(tenant, session).await?;
     if state.call != call.id {

@@ -4,8 +4,8 @@ use common::SessionId;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::server::{NUMBER, Person, Server};
-use crate::sessions::open;
+use super::server::{NUMBER, Person, Server};
+use super::sessions::open;
 
 /// Every method of every path that names something: a route added without a thought is tried too.
 #[tokio::test]
