@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::extract::Json;
 use crate::App;
 use crate::auth::limit::client_address;
-use crate::auth::{Caller, UserToken, password};
+use crate::auth::{By, Caller, Nothing, UserToken, password};
 use crate::crypto::{random, sha256};
 use crate::error::{ApiError, Problem};
 use crate::model::User;
@@ -176,7 +176,8 @@ async fn logout(
     if headers.get(header::ORIGIN).is_some_and(|origin| !app.origin_is_allowed(origin)) {
         return Err(ApiError::Forbidden("this page's origin is not allowed"));
     }
-    let mut sign_ins: Vec<_> = caller.map(|caller| (caller.tenant(), caller.sign_in())).into_iter().collect();
+    let mut sign_ins: Vec<_> =
+        caller.and_then(|caller| Some((caller.tenant(), caller.sign_in()?))).into_iter().collect();
     if let Some(cookie) = jar.get(COOKIE) {
         sign_ins.extend(app.store.refresh_token_owner(sha256(cookie.value().as_bytes())).await?);
     }
@@ -193,7 +194,7 @@ async fn logout(
     (status = 200, body = User),
     (status = 401, body = Problem),
 ))]
-async fn me(caller: Caller) -> axum::Json<User> {
+async fn me(By(caller, _): By<Nothing>) -> axum::Json<User> {
     axum::Json(caller.person().clone())
 }
 

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Path, check_text};
 use crate::App;
-use crate::auth::Caller;
+use crate::auth::{By, CallsListen};
 use crate::error::{ApiError, Problem};
 use crate::model::{CallRef, ModeWord, Role};
 use crate::store::NewSession;
@@ -63,6 +63,7 @@ struct SessionGrant {
 
 /// Asks for leave to hear a call.
 #[utoipa::path(post, path = "/api/calls/{id}/sessions", tag = "sessions",
+    security(("bearer" = ["calls:listen"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
     request_body = SessionOpen,
     responses(
@@ -75,7 +76,7 @@ struct SessionGrant {
     ))]
 async fn open(
     State(app): State<App>,
-    caller: Caller,
+    By(caller, _): By<CallsListen>,
     Path(call): Path<CallRef>,
     Json(body): Json<SessionOpen>,
 ) -> Result<(StatusCode, axum::Json<SessionGrant>), ApiError> {
@@ -134,6 +135,7 @@ async fn open(
 
 /// Ends a connection: one's own, or anybody's as admin or supervisor. Fine to call twice.
 #[utoipa::path(delete, path = "/api/calls/{id}/sessions/{sid}", tag = "sessions",
+    security(("bearer" = ["calls:listen"])),
     params(
         ("id" = String, Path, description = "`call_…`, or Twilio's `CA…`"),
         ("sid" = String, Path, description = "`ses_…`"),
@@ -141,7 +143,7 @@ async fn open(
     responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem)))]
 async fn close(
     State(app): State<App>,
-    caller: Caller,
+    By(caller, _): By<CallsListen>,
     Path((call, session)): Path<(CallRef, SessionId)>,
 ) -> Result<StatusCode, ApiError> {
     let tenant = caller.tenant();

@@ -94,6 +94,15 @@ impl Store {
         Ok(found.first().map(|&(tenant, sign_in)| (TenantId::from_uuid(tenant), sign_in)))
     }
 
+    /// The tenant of the API key with this hash, good or not.
+    pub(crate) async fn tenant_by_key(&self, hash: [u8; 32]) -> Result<Option<TenantId>, StoreError> {
+        self.whose(
+            Sql::each("SELECT tenant_id FROM api_keys WHERE hash = $1", "SELECT tenant_by_key($1)")
+                .bind(hash),
+        )
+        .await
+    }
+
     /// The streams that we think are with this gateway.
     pub(crate) async fn node_streams(&self, node: NodeId) -> Result<Vec<HeldStream>, StoreError> {
         let rows: Vec<(Uuid, Uuid, i64)> = self

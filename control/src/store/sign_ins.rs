@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{StoreError, Txn, from_millis, millis, sql};
+use super::{StoreError, Txn, from_millis, millis, sql, users};
 use crate::model::User;
 
 /// A sign-in to keep.
@@ -132,7 +132,7 @@ impl Txn {
             .bind(millis(now))
             .run(&mut self.tx)
             .await?;
-        let user = self.user_fetch(tenant, UserId::from_uuid(found.user_id)).await?;
+        let user = users::fetch(&mut self.tx, tenant, UserId::from_uuid(found.user_id)).await?;
         let Some(user) = user else { return Ok(Rotation::Unknown) };
         Ok(Rotation::Good {
             sign_in: found.sign_in_id,

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Txn, from_word, millis, sql};
+use super::{Store, StoreError, Tx, Txn, from_word, millis, sql};
 use crate::model::{Role, Tenant, User};
 
 /// A person and what their password is checked against.
@@ -170,18 +170,6 @@ impl Txn {
         Ok(row.read()?.user)
     }
 
-    /// The person, as this transaction sees them. Disabled people are nobody.
-    pub(super) async fn user_fetch(
-        &mut self,
-        tenant: TenantId,
-        user: UserId,
-    ) -> Result<Option<User>, StoreError> {
-        let statement = sql(select_user!("WHERE u.tenant_id = $1 AND u.id = $2 AND NOT u.disabled"));
-        let row: Option<Row> =
-            statement.bind(tenant.as_uuid()).bind(user.as_uuid()).optional(&mut self.tx).await?;
-        Ok(row.map(Row::read).transpose()?.map(|auth| auth.user))
-    }
-
     /// How many people of the tenant can manage it.
     pub(crate) async fn admin_count(&mut self, tenant: TenantId) -> Result<i64, StoreError> {
         let statement =
@@ -189,4 +177,11 @@ impl Txn {
         let (count,) = statement.bind(tenant.as_uuid()).one(&mut self.tx).await?;
         Ok(count)
     }
+}
+
+/// The person, as this transaction sees them. Disabled people are nobody.
+pub(super) async fn fetch(tx: &mut Tx, tenant: TenantId, user: UserId) -> Result<Option<User>, StoreError> {
+    let statement = sql(select_user!("WHERE u.tenant_id = $1 AND u.id = $2 AND NOT u.disabled"));
+    let row: Option<Row> = statement.bind(tenant.as_uuid()).bind(user.as_uuid()).optional(tx).await?;
+    Ok(row.map(Row::read).transpose()?.map(|auth| auth.user))
 }

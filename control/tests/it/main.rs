@@ -20,8 +20,10 @@ enum Store {
 mod on_sqlite {
     const STORE: crate::Store = crate::Store::Sqlite;
 
+    mod access;
     mod auth;
     mod calls;
+    mod keys;
     mod live;
     mod odd;
     mod races;
@@ -36,8 +38,10 @@ mod on_sqlite {
 mod on_postgres {
     const STORE: crate::Store = crate::Store::Postgres;
 
+    mod access;
     mod auth;
     mod calls;
+    mod keys;
     mod live;
     mod odd;
     mod races;

@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+use super::keys::make_key;
 use super::server::{Server, bootstrap};
 use super::sessions::open;
 use crate::postgres::{self, Database, OWNER, SERVER, SUPERUSER};
@@ -121,6 +122,7 @@ async fn two_tenants() -> (Database, TenantId, TenantId) {
         let admin = server.login(n).await;
         let call = server.ring_live(&admin, n, u32::from(n)).await;
         open(&server, &admin, call).await;
+        make_key(&server, &admin, &["calls:read"]).await;
         let urgent = json!({ "is_urgent": true });
         let changed = server.send(&admin, Method::PATCH, &format!("/api/calls/{call}"), Some(urgent)).await;
         assert_eq!(changed.status(), StatusCode::OK);
