@@ -93,14 +93,15 @@ async fn start(folder: &Path, run: u32) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/test-postgres");
     let log = File::create(folder.join("log")).unwrap();
     // A session of its own: it outlives this test, and a Ctrl-C that ends the run ends it by the run's end.
-    Command::new("setsid")
+    let started = Command::new("setsid")
+        .arg("--fork")
         .arg(script)
         .args([folder.as_os_str(), run.to_string().as_ref()])
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
-        .spawn()
-        .unwrap();
+        .status();
+    assert!(started.unwrap().success());
     let admin = Database { folder: folder.to_owned(), name: "postgres".to_owned() };
     let options: PgConnectOptions = admin.url(SUPERUSER).parse().unwrap();
     let began = Instant::now();
