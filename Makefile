@@ -26,7 +26,8 @@ check: need-build $(CONSOLE)/dist/index.html ## The quick part: formatting and l
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-rust-test: need-build $(CONSOLE)/dist/index.html ## Unit and integration tests
+rust-test: need-build $(CONSOLE)/dist/index.html ## Unit and integration tests, on SQLite and PostgreSQL
+	@tools/need initdb
 	cargo $(RUN_TESTS) --workspace
 
 console-test: $(CONSOLE)/node_modules/.made ## The console: types, lints, tests

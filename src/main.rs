@@ -26,6 +26,10 @@ enum Command {
     /// Every setting can also stand in the environment (PARTYLINE_HTTP_ADDR for --http-addr) or in a TOML
     /// file (http_addr = "…").
     Up(Box<UpArguments>),
+    /// Brings a PostgreSQL database up to date, and ends; needs both database URLs
+    ///
+    /// For those who do not give the owner's URL to the server. Safe beside running servers.
+    Migrate(Box<MigrateArguments>),
     /// Plays Twilio: places a call with two voices on a running Partyline
     Call(Box<loadtest::cli::CallArgs>),
 }
@@ -41,6 +45,15 @@ struct UpArguments {
     /// Say whether the settings are good, and end
     #[arg(long)]
     check_config: bool,
+    #[command(flatten)]
+    settings: Raw,
+}
+
+#[derive(clap::Args, Debug)]
+struct MigrateArguments {
+    /// A TOML file with settings
+    #[arg(long, env = "PARTYLINE_CONFIG")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     settings: Raw,
 }
@@ -61,6 +74,7 @@ fn main() -> ExitCode {
     let ended = runtime.block_on(async {
         match arguments.command {
             Command::Up(arguments) => up(*arguments).await,
+            Command::Migrate(arguments) => migrate(*arguments).await,
             Command::Call(arguments) => loadtest::cli::call(*arguments).await,
         }
     });
@@ -96,6 +110,21 @@ async fn up(arguments: UpArguments) -> anyhow::Result<()> {
         println!("  Metrics   http://{}/metrics", up.addrs.admin);
     }
     up.run(stop_signal()).await;
+    Ok(())
+}
+
+async fn migrate(arguments: MigrateArguments) -> anyhow::Result<()> {
+    let raw = Raw::layered(arguments.settings, std::env::vars(), arguments.config.as_deref())?;
+    let settings = Settings::from_raw(raw)?;
+    let Some(owner) = settings.database_owner_url else {
+        return Err(SettingsError::Bad {
+            key: "database_owner_url",
+            why: "is needed: the tables are changed by the role that owns them".to_owned(),
+        }
+        .into());
+    };
+    control::migrate(&settings.database_url, &owner).await?;
+    println!("the database is up to date");
     Ok(())
 }
 

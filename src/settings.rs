@@ -89,8 +89,10 @@ keys! {
     tls_key,
     /// Metrics and health; never public [default: 127.0.0.1:8083]
     admin_addr,
-    /// Where records are kept [default: sqlite://<data-dir>/partyline.db]
-    database_url,
+    /// Where records are kept: sqlite://… or postgres://… [default: sqlite://<data-dir>/partyline.db]
+    database_url(secret),
+    /// The same PostgreSQL database as the role that owns its tables: with it the start brings them up to date
+    database_owner_url(secret),
     /// Redis, for planes in processes apart; `up` has them in one and needs none
     redis_url,
     /// Keys and the SQLite database [default: ./data]
@@ -162,7 +164,9 @@ impl Raw {
     ) -> Result<Self, SettingsError> {
         let file = file.map(Self::from_file).transpose()?.unwrap_or_default();
         let mut all = flags.or(Self::from_environment(environment)?).or(file);
-        for key in ["bootstrap_password", "bootstrap_twilio_auth_token"] {
+        let secrets =
+            ["bootstrap_password", "bootstrap_twilio_auth_token", "database_url", "database_owner_url"];
+        for key in secrets {
             if let Some((Some(value), true)) = all.slot(key)
                 && value.is_empty()
             {
@@ -250,6 +254,8 @@ pub struct Settings {
     pub admin_addr: SocketAddr,
     /// Where records are kept.
     pub database_url: String,
+    /// The same as the role that owns the tables, if the start is to bring them up to date.
+    pub database_owner_url: Option<String>,
     /// Keys and SQLite.
     pub data_dir: PathBuf,
     /// Further origins.
@@ -266,9 +272,17 @@ impl Settings {
         let data_dir = PathBuf::from(raw.data_dir.clone().unwrap_or_else(|| "./data".to_owned()));
         let database_url = match &raw.database_url {
             None => format!("sqlite://{}", data_dir.join("partyline.db").display()),
-            Some(url) if url.starts_with("sqlite:") => url.clone(),
-            Some(_) => return Err(bad("database_url", "must begin with sqlite://")),
+            Some(url) if url.starts_with("sqlite:") || is_postgres(url) => url.clone(),
+            Some(_) => return Err(bad("database_url", "must begin with sqlite:// or postgres://")),
         };
+        if let Some(owner) = &raw.database_owner_url
+            && !(is_postgres(owner) && is_postgres(&database_url))
+        {
+            return Err(bad(
+                "database_owner_url",
+                "is for PostgreSQL: both URLs must begin with postgres://",
+            ));
+        }
         if raw.redis_url.is_some() {
             return Err(bad("redis_url", "`partyline up` has both planes in one process and uses no Redis"));
         }
@@ -299,6 +313,7 @@ impl Settings {
             tls,
             admin_addr: parse("admin_addr", raw.admin_addr.as_deref().unwrap_or("127.0.0.1:8083"))?,
             database_url,
+            database_owner_url: raw.database_owner_url.clone(),
             data_dir,
             allowed_origins: list(raw.allowed_origins.as_deref())
                 .map(|origin| url("allowed_origins", Some(origin)).map(Option::unwrap_or_default))
@@ -348,6 +363,10 @@ fn bootstrap(raw: &Raw) -> Result<Option<control::Bootstrap>, SettingsError> {
             Err(bad("bootstrap_tenant", "tenant, email and password belong together: set all three or none"))
         }
     }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
 /// `+` and 8 to 15 digits (E.164).
@@ -440,6 +459,11 @@ mod tests {
             ),
             (&[("PARTYLINE_BOOTSTRAP_TWILIO_NUMBER", "+15550100")], "set all three or none"),
             (&[("PARTYLINE_DATABASE_URL", "mysql://x")], "PARTYLINE_DATABASE_URL: must begin with"),
+            (&[("PARTYLINE_DATABASE_URL", "")], "PARTYLINE_DATABASE_URL is set but empty"),
+            (
+                &[("PARTYLINE_DATABASE_OWNER_URL", "postgres://owner@x/y")],
+                "PARTYLINE_DATABASE_OWNER_URL: is for PostgreSQL",
+            ),
             (&[("PARTYLINE_TLS_CERT", "/x")], "PARTYLINE_TLS_CERT: certificate and key belong together"),
             (
                 &[("PARTYLINE_TLS_CERT", "/none"), ("PARTYLINE_TLS_KEY", "/x")],

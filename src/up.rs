@@ -86,6 +86,7 @@ impl Up {
             gateway_public_url: gateway_public_url.clone(),
             data_dir: settings.data_dir,
             database_url: settings.database_url,
+            database_owner_url: settings.database_owner_url,
             bootstrap: settings.bootstrap,
             allowed_origins,
             tls: tls.clone(),

@@ -22,8 +22,11 @@ pub struct Config {
     pub gateway_public_url: String,
     /// Where keys are kept. Made, readable by its owner alone, when it is not there.
     pub data_dir: PathBuf,
-    /// `sqlite://path/to/file.db`. The file is made when it is not there.
+    /// `sqlite://path/to/file.db`: the file is made when it is not there. Or `postgres://role@host/database`.
     pub database_url: String,
+    /// The same PostgreSQL database as the role that owns its tables: with it the start brings them up to
+    /// date. Without it they must be.
+    pub database_owner_url: Option<String>,
     /// The first tenant and its admin, made once.
     pub bootstrap: Option<Bootstrap>,
     /// What the HTTP server allows.
@@ -50,6 +53,7 @@ impl Default for Config {
             gateway_public_url: "http://127.0.0.1:8081".to_owned(),
             data_dir: PathBuf::from("data"),
             database_url: "sqlite://data/partyline.db".to_owned(),
+            database_owner_url: None,
             bootstrap: None,
             http: Limits::default(),
             tls: None,

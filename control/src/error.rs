@@ -104,7 +104,11 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound => Self::NotFound,
-            StoreError::Busy => Self::Unavailable(Duration::from_secs(1)),
+            StoreError::Busy(cause) => {
+                let error = cause.as_ref().map(|cause| cause as &dyn std::error::Error);
+                tracing::warn!(error, "the database is busy or away: the client is told to come back");
+                Self::Unavailable(Duration::from_secs(1))
+            }
             StoreError::Corrupt { .. } | StoreError::Database(_) => Self::Internal(error),
         }
     }

@@ -42,7 +42,7 @@ use crate::live::Hub;
 use crate::live::quality::Qualities;
 use crate::metrics::Metrics;
 use crate::store::Store;
-pub use crate::store::{OpenError, StoreError};
+pub use crate::store::{OpenError, StoreError, migrate};
 
 /// The control plane cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -145,7 +145,8 @@ impl Control {
         }
         let secrets = SecretBox::open(&config.data_dir)?;
         let hub = Hub::default();
-        let store = Store::open(&config.database_url, hub.clone()).await?;
+        let store =
+            Store::open(&config.database_url, config.database_owner_url.as_deref(), hub.clone()).await?;
         let (stop, stopping) = watch::channel(false);
         let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let shared = Shared {

@@ -76,7 +76,7 @@ impl Metrics {
                 metrics.webhooks.with_label_values(&[kind, result]);
             }
         }
-        for kind in ["password", "token", "refresh", "refresh_reuse", "signature"] {
+        for kind in ["password", "token", "key", "refresh", "refresh_reuse", "signature"] {
             metrics.auth_failures.with_label_values(&[kind]);
         }
         for scope in ["login_address", "login_email", "login_busy", "sessions", "live"] {

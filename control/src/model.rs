@@ -66,6 +66,22 @@ words! {
 }
 
 words! {
+    /// What an API key may do.
+    Scope {
+        /// Read call records and live events.
+        CallsRead => "calls:read",
+        /// Change call records.
+        CallsWrite => "calls:write",
+        /// Open and end connections to calls.
+        CallsListen => "calls:listen",
+        /// Read the numbers.
+        NumbersRead => "numbers:read",
+        /// Add, change and remove numbers.
+        NumbersWrite => "numbers:write",
+    }
+}
+
+words! {
     /// Where a call stands.
     CallStatus {
         /// It rings.
@@ -327,6 +343,29 @@ pub struct User {
     pub role: Role,
     /// Whom they work for.
     pub tenant: Tenant,
+}
+
+/// What a program sends in place of a sign-in.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ApiKey {
+    /// What the key begins with.
+    #[schema(example = "plk_0123456789abcdef")]
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// Whom it acts for: what they may not do now, it may not either.
+    pub user: Person,
+    /// Since when it is good.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// Until when. `null`: until it is revoked.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub expires_at: Option<OffsetDateTime>,
+    /// When it was last used, to the minute. `null`: never.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub last_used_at: Option<OffsetDateTime>,
 }
 
 /// A phone number of the organization.

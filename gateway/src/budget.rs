@@ -164,18 +164,7 @@ impl Budgets {
         }
         let pulses = (0..threads).map(|_| Mutex::default()).collect();
         let taken = Default::default();
-        Ok(Arc::new(Self {
-            config,
-            calls,
-            listeners,
-            threads,
-            encoders,
-            tasks,
-            taken,
-            whole,
-            parts,
-            pulses,
-        }))
+        Ok(Arc::new(Self { config, calls, listeners, threads, encoders, tasks, taken, whole, parts, pulses }))
     }
 
     /// The budget for which one more listener is too many, if there is one.

@@ -21,11 +21,11 @@ use uuid::Uuid;
 use super::extract::Json;
 use crate::App;
 use crate::auth::limit::client_address;
-use crate::auth::{Caller, UserToken, password};
+use crate::auth::{By, Caller, Nothing, UserToken, password};
 use crate::crypto::{random, sha256};
 use crate::error::{ApiError, Problem};
 use crate::model::User;
-use crate::store::{Rotation, SignIn, StoreError, Txn};
+use crate::store::{Rotation, SignIn, StoreError, Txn, UserAuth};
 
 /// The refresh token's cookie. Only the paths below get it.
 const COOKIE: &str = "partyline_refresh";
@@ -89,11 +89,13 @@ async fn login(
     app.login_by_address.check(address).map_err(|wait| limited("login_address", wait))?;
     app.login_by_email.check(sha256(email.as_bytes())).map_err(|wait| limited("login_email", wait))?;
 
-    // What is too long is nobody's; it is checked all the same, so that the answer takes as long.
-    let oversize = email.len() > MAX_EMAIL || body.password.len() > password::MAX_LENGTH;
-    let (found, password) = match oversize {
+    // What no e-mail or password can be is nobody's; it is checked all the same, so that the answer takes as
+    // long.
+    let impossible =
+        email.len() > MAX_EMAIL || email.contains('\0') || body.password.len() > password::MAX_LENGTH;
+    let (found, password) = match impossible {
         true => (None, String::new()),
-        false => (app.store.user_by_email(&email).await?, body.password),
+        false => (user_by_email(&app, &email).await?, body.password),
     };
     let kept = found.as_ref().map(|auth| auth.password_hash.clone());
     let right = app.passwords.verify(password, kept).await;
@@ -105,7 +107,7 @@ async fn login(
 
     let now = OffsetDateTime::now_utc();
     let sign_in = SignIn { id: Uuid::now_v7(), user: user.id, expires_at: now + app.config.timings.sign_in };
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(user.tenant.id).await?;
     txn.sign_in_create(user.tenant.id, &sign_in, now).await?;
     let cookie = new_refresh_token(&app, &mut txn, user.tenant.id, sign_in.id, sign_in.expires_at).await?;
     txn.commit().await?;
@@ -134,15 +136,15 @@ async fn refresh(
     };
     let now = OffsetDateTime::now_utc();
     let rotated = async {
-        if app.store.refresh_token_owner(hash).await?.is_none() {
-            // A stranger does not take the writer's turn.
+        let Some((tenant, _)) = app.store.refresh_token_owner(hash).await? else {
+            // A stranger does not take a writer's turn.
             return Ok((Rotation::Unknown, None));
-        }
-        let mut txn = app.store.begin().await?;
-        let rotation = txn.refresh_token_use(hash, now, app.config.timings.refresh_grace).await?;
+        };
+        let mut txn = app.store.begin(tenant).await?;
+        let rotation = txn.refresh_token_use(tenant, hash, now, app.config.timings.refresh_grace).await?;
         let cookie = match &rotation {
-            Rotation::Good { tenant, sign_in, expires_at, .. } => {
-                Some(new_refresh_token(&app, &mut txn, *tenant, *sign_in, *expires_at).await?)
+            Rotation::Good { sign_in, expires_at, .. } => {
+                Some(new_refresh_token(&app, &mut txn, tenant, *sign_in, *expires_at).await?)
             }
             Rotation::Reused | Rotation::Unknown => None,
         };
@@ -174,16 +176,14 @@ async fn logout(
     if headers.get(header::ORIGIN).is_some_and(|origin| !app.origin_is_allowed(origin)) {
         return Err(ApiError::Forbidden("this page's origin is not allowed"));
     }
-    let mut sign_ins: Vec<_> = caller.map(|caller| (caller.tenant(), caller.sign_in())).into_iter().collect();
+    let mut sign_ins: Vec<_> =
+        caller.and_then(|caller| Some((caller.tenant(), caller.sign_in()?))).into_iter().collect();
     if let Some(cookie) = jar.get(COOKIE) {
         sign_ins.extend(app.store.refresh_token_owner(sha256(cookie.value().as_bytes())).await?);
     }
-    // A stranger with nothing to end does not take the writer's turn.
-    if !sign_ins.is_empty() {
-        let mut txn = app.store.begin().await?;
-        for (tenant, sign_in) in sign_ins {
-            txn.sign_in_revoke(tenant, sign_in, OffsetDateTime::now_utc()).await?;
-        }
+    for (tenant, sign_in) in sign_ins {
+        let mut txn = app.store.begin(tenant).await?;
+        txn.sign_in_revoke(tenant, sign_in, OffsetDateTime::now_utc()).await?;
         txn.commit().await?;
     }
     Ok((jar.add(no_cookie(&app)), StatusCode::NO_CONTENT))
@@ -194,8 +194,16 @@ async fn logout(
     (status = 200, body = User),
     (status = 401, body = Problem),
 ))]
-async fn me(caller: Caller) -> axum::Json<User> {
+async fn me(By(caller, _): By<Nothing>) -> axum::Json<User> {
     axum::Json(caller.person().clone())
+}
+
+/// Whose e-mail this is, in whatever tenant, and what their password is checked against.
+async fn user_by_email(app: &App, email: &str) -> Result<Option<UserAuth>, StoreError> {
+    match app.store.tenant_by_email(email).await? {
+        Some(tenant) => app.store.user_by_email(tenant, email).await,
+        None => Ok(None),
+    }
 }
 
 fn signed_in(app: &App, user: User, sign_in: Uuid, now: OffsetDateTime) -> impl IntoResponse + use<> {

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Path, Query, check_text, some};
 use crate::App;
-use crate::auth::Caller;
+use crate::auth::{By, CallsRead, CallsWrite};
 use crate::error::{ApiError, Problem};
 use crate::model::{Call, CallEvent, CallRef, EventType, Hearing, Role};
 use crate::store::{CallFilter, CallPatch, Stats};
@@ -78,8 +78,10 @@ impl ListQuery {
         let statuses = statuses
             .map(|word| word.parse().map_err(|_| ApiError::BadRequest("no such status".into())))
             .collect::<Result<_, _>>()?;
-        if [&self.q, &self.number].into_iter().flatten().any(|text| text.len() > 200) {
-            return Err(ApiError::BadRequest("q and number may have at most 200 bytes".into()));
+        let texts = || [&self.q, &self.number].into_iter().flatten();
+        if texts().any(|text| text.len() > 200 || text.contains(char::is_control)) {
+            let detail = "q and number may have at most 200 bytes and no control characters";
+            return Err(ApiError::BadRequest(detail.into()));
         }
         Ok(CallFilter {
             statuses,
@@ -103,14 +105,15 @@ struct CallPage {
 }
 
 /// The tenant's calls, newest first.
-#[utoipa::path(get, path = "/api/calls", tag = "calls", params(ListQuery), responses(
+#[utoipa::path(get, path = "/api/calls", tag = "calls",
+    security(("bearer" = ["calls:read"])), params(ListQuery), responses(
     (status = 200, body = CallPage),
     (status = 400, body = Problem),
     (status = 401, body = Problem),
 ))]
 async fn list(
     State(app): State<App>,
-    caller: Caller,
+    By(caller, _): By<CallsRead>,
     Query(query): Query<ListQuery>,
 ) -> Result<axum::Json<CallPage>, ApiError> {
     let limit = query.limit.unwrap_or(PAGE_DEFAULT);
@@ -139,35 +142,42 @@ struct ActiveCalls {
 }
 
 /// The calls that are not over.
-#[utoipa::path(get, path = "/api/calls/active", tag = "calls", responses((status = 200, body = ActiveCalls)))]
-async fn active(State(app): State<App>, caller: Caller) -> Result<axum::Json<ActiveCalls>, ApiError> {
+#[utoipa::path(get, path = "/api/calls/active", tag = "calls",
+    security(("bearer" = ["calls:read"])), responses((status = 200, body = ActiveCalls)))]
+async fn active(
+    State(app): State<App>,
+    By(caller, _): By<CallsRead>,
+) -> Result<axum::Json<ActiveCalls>, ApiError> {
     Ok(axum::Json(ActiveCalls { calls: app.store.call_active(caller.tenant()).await? }))
 }
 
 /// The newest call.
-#[utoipa::path(get, path = "/api/calls/latest", tag = "calls", responses(
+#[utoipa::path(get, path = "/api/calls/latest", tag = "calls",
+    security(("bearer" = ["calls:read"])), responses(
     (status = 200, body = Call),
     (status = 404, description = "There is no call yet", body = Problem),
 ))]
-async fn latest(State(app): State<App>, caller: Caller) -> Result<axum::Json<Call>, ApiError> {
+async fn latest(State(app): State<App>, By(caller, _): By<CallsRead>) -> Result<axum::Json<Call>, ApiError> {
     let newest = app.store.call_list(caller.tenant(), &CallFilter::default(), None, 1).await?;
     newest.into_iter().next().map(axum::Json).ok_or(ApiError::NotFound)
 }
 
 /// Figures of all calls.
-#[utoipa::path(get, path = "/api/calls/stats", tag = "calls", responses((status = 200, body = Stats)))]
-async fn stats(State(app): State<App>, caller: Caller) -> Result<axum::Json<Stats>, ApiError> {
+#[utoipa::path(get, path = "/api/calls/stats", tag = "calls",
+    security(("bearer" = ["calls:read"])), responses((status = 200, body = Stats)))]
+async fn stats(State(app): State<App>, By(caller, _): By<CallsRead>) -> Result<axum::Json<Stats>, ApiError> {
     let midnight = OffsetDateTime::now_utc().replace_time(time::Time::MIDNIGHT);
     Ok(axum::Json(app.store.call_stats(caller.tenant(), midnight).await?))
 }
 
 /// One call.
 #[utoipa::path(get, path = "/api/calls/{id}", tag = "calls",
+    security(("bearer" = ["calls:read"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
     responses((status = 200, body = Call), (status = 404, body = Problem)))]
 async fn view(
     State(app): State<App>,
-    caller: Caller,
+    By(caller, _): By<CallsRead>,
     Path(call): Path<CallRef>,
 ) -> Result<axum::Json<Call>, ApiError> {
     Ok(axum::Json(app.store.call_fetch(caller.tenant(), call).await?))
@@ -219,6 +229,7 @@ impl CallChange {
 
 /// Changes a call.
 #[utoipa::path(patch, path = "/api/calls/{id}", tag = "calls",
+    security(("bearer" = ["calls:write"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
     request_body = CallChange,
     responses(
@@ -229,13 +240,13 @@ impl CallChange {
     ))]
 async fn change(
     State(app): State<App>,
-    caller: Caller,
+    By(caller, _): By<CallsWrite>,
     Path(call): Path<CallRef>,
     Json(body): Json<CallChange>,
 ) -> Result<axum::Json<Call>, ApiError> {
     let tenant = caller.tenant();
     let patch = body.check()?;
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     let before = txn.call_fetch(tenant, call).await?;
     caller.require(&[Role::Admin, Role::Supervisor, Role::Agent])?;
 
@@ -255,8 +266,7 @@ async fn change(
     if changed.is_empty() {
         return Ok(axum::Json(before));
     }
-    let user = serde_json::json!({ "id": caller.user(), "name": caller.person().name });
-    let data = serde_json::json!({ "changed": changed, "user": user });
+    let data = serde_json::json!({ "changed": changed, "user": caller.named() });
     txn.call_patch(tenant, before.id, &patch).await?;
     txn.event(tenant, before.id, EventType::CallUpdated, OffsetDateTime::now_utc(), data).await?;
     let after = txn.call_fetch(tenant, call).await?;
@@ -282,11 +292,12 @@ struct CallEvents {
 
 /// What happened to a call, oldest first.
 #[utoipa::path(get, path = "/api/calls/{id}/events", tag = "calls",
+    security(("bearer" = ["calls:read"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`"), EventsQuery),
     responses((status = 200, body = CallEvents), (status = 404, body = Problem)))]
 async fn events(
     State(app): State<App>,
-    caller: Caller,
+    By(caller, _): By<CallsRead>,
     Path(call): Path<CallRef>,
     Query(query): Query<EventsQuery>,
 ) -> Result<axum::Json<CallEvents>, ApiError> {
@@ -304,11 +315,12 @@ struct Listeners {
 
 /// Who hears a call now, and how well.
 #[utoipa::path(get, path = "/api/calls/{id}/listeners", tag = "sessions",
+    security(("bearer" = ["calls:read"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
     responses((status = 200, body = Listeners), (status = 404, body = Problem)))]
 async fn listeners(
     State(app): State<App>,
-    caller: Caller,
+    By(caller, _): By<CallsRead>,
     Path(call): Path<CallRef>,
 ) -> Result<axum::Json<Listeners>, ApiError> {
     let (open, now) = (app.store.session_list(caller.tenant(), call).await?, Instant::now());

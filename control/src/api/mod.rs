@@ -3,6 +3,7 @@
 mod auth;
 mod calls;
 pub(crate) mod extract;
+mod keys;
 mod numbers;
 mod sessions;
 pub(crate) mod users;
@@ -29,11 +30,15 @@ pub(crate) const MAX_BODY: usize = 64 * 1024;
 )]
 struct Description;
 
+/// How a caller is known.
+const BEARER: &str = "An access token of `POST /api/auth/login`, or an API key (`plk_…`) with the scope that the \
+    operation names. Operations that name none are for people who signed in, but for `GET /api/me`.";
+
 struct Bearer;
 
 impl Modify for Bearer {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(BEARER)).build();
         let components = api.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     }
@@ -47,6 +52,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(sessions::router())
         .merge(numbers::router())
         .merge(users::router())
+        .merge(keys::router())
         .merge(OpenApiRouter::new().routes(routes!(socket::live)))
         .merge(crate::twilio::router())
 }

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Path, check_text};
 use crate::App;
-use crate::auth::Caller;
+use crate::auth::{By, NumbersRead, NumbersWrite};
 use crate::error::{ApiError, Problem};
 use crate::model::{Number, NumberSettings, Role, Route, is_e164};
 use crate::store::{NumberChange, NumberNew};
@@ -30,8 +30,12 @@ struct Numbers {
 }
 
 /// The tenant's numbers.
-#[utoipa::path(get, path = "/api/numbers", tag = "numbers", responses((status = 200, body = Numbers)))]
-async fn list(State(app): State<App>, caller: Caller) -> Result<axum::Json<Numbers>, ApiError> {
+#[utoipa::path(get, path = "/api/numbers", tag = "numbers",
+    security(("bearer" = ["numbers:read"])), responses((status = 200, body = Numbers)))]
+async fn list(
+    State(app): State<App>,
+    By(caller, _): By<NumbersRead>,
+) -> Result<axum::Json<Numbers>, ApiError> {
     Ok(axum::Json(Numbers { numbers: app.store.number_list(caller.tenant()).await? }))
 }
 
@@ -52,7 +56,8 @@ struct NumberCreate {
 }
 
 /// Adds a number of the tenant's Twilio account.
-#[utoipa::path(post, path = "/api/numbers", tag = "numbers", request_body = NumberCreate, responses(
+#[utoipa::path(post, path = "/api/numbers", tag = "numbers",
+    security(("bearer" = ["numbers:write"])), request_body = NumberCreate, responses(
     (status = 201, body = Number),
     (status = 403, body = Problem),
     (status = 409, description = "`number_exists`", body = Problem),
@@ -60,7 +65,7 @@ struct NumberCreate {
 ))]
 async fn create(
     State(app): State<App>,
-    caller: Caller,
+    By(caller, _): By<NumbersWrite>,
     Json(body): Json<NumberCreate>,
 ) -> Result<(StatusCode, axum::Json<Number>), ApiError> {
     caller.require(&[Role::Admin])?;
@@ -69,7 +74,7 @@ async fn create(
     }
     check_text("label", &body.label, 100)?;
     check_settings(&body.settings)?;
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(caller.tenant()).await?;
     if txn.number_count(caller.tenant()).await? >= MAX_NUMBERS {
         return Err(ApiError::Conflict { code: "too_many_numbers", detail: "no more numbers can be added" });
     }
@@ -101,6 +106,7 @@ struct NumberPatch {
 
 /// Changes a number.
 #[utoipa::path(patch, path = "/api/numbers/{number}", tag = "numbers",
+    security(("bearer" = ["numbers:write"])),
     params(("number" = String, Path, description = "E.164")),
     request_body = NumberPatch,
     responses(
@@ -111,7 +117,7 @@ struct NumberPatch {
     ))]
 async fn change(
     State(app): State<App>,
-    caller: Caller,
+    By(caller, _): By<NumbersWrite>,
     Path(number): Path<String>,
     Json(body): Json<NumberPatch>,
 ) -> Result<axum::Json<Number>, ApiError> {
@@ -119,7 +125,7 @@ async fn change(
     check_text("label", body.label.as_deref().unwrap_or_default(), 100)?;
     body.settings.as_ref().map_or(Ok(()), check_settings)?;
     let change = NumberChange { label: body.label, route: body.route, settings: body.settings };
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(caller.tenant()).await?;
     let number = txn.number_change(caller.tenant(), &number, &change).await?;
     txn.commit().await?;
     Ok(axum::Json(number))
@@ -127,15 +133,16 @@ async fn change(
 
 /// Forgets a number. Its calls stay; new ones are rejected.
 #[utoipa::path(delete, path = "/api/numbers/{number}", tag = "numbers",
+    security(("bearer" = ["numbers:write"])),
     params(("number" = String, Path, description = "E.164")),
     responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem)))]
 async fn remove(
     State(app): State<App>,
-    caller: Caller,
+    By(caller, _): By<NumbersWrite>,
     Path(number): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     caller.require(&[Role::Admin])?;
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(caller.tenant()).await?;
     txn.number_delete(caller.tenant(), &number).await?;
     txn.commit().await?;
     Ok(StatusCode::NO_CONTENT)

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Path, check_text};
 use crate::App;
-use crate::auth::Caller;
+use crate::auth::{By, CallsListen};
 use crate::error::{ApiError, Problem};
 use crate::model::{CallRef, ModeWord, Role};
 use crate::store::NewSession;
@@ -63,6 +63,7 @@ struct SessionGrant {
 
 /// Asks for leave to hear a call.
 #[utoipa::path(post, path = "/api/calls/{id}/sessions", tag = "sessions",
+    security(("bearer" = ["calls:listen"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
     request_body = SessionOpen,
     responses(
@@ -75,7 +76,7 @@ struct SessionGrant {
     ))]
 async fn open(
     State(app): State<App>,
-    caller: Caller,
+    By(caller, _): By<CallsListen>,
     Path(call): Path<CallRef>,
     Json(body): Json<SessionOpen>,
 ) -> Result<(StatusCode, axum::Json<SessionGrant>), ApiError> {
@@ -87,7 +88,7 @@ async fn open(
     check_text("notes", body.notes.as_deref().unwrap_or_default(), 2000)?;
 
     let tenant = caller.tenant();
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     let call = txn.call_fetch(tenant, call).await?;
     // Agents hear their own calls, and no call is anybody's own yet.
     caller.require(&[Role::Admin, Role::Supervisor, Role::Viewer])?;
@@ -134,6 +135,7 @@ async fn open(
 
 /// Ends a connection: one's own, or anybody's as admin or supervisor. Fine to call twice.
 #[utoipa::path(delete, path = "/api/calls/{id}/sessions/{sid}", tag = "sessions",
+    security(("bearer" = ["calls:listen"])),
     params(
         ("id" = String, Path, description = "`call_…`, or Twilio's `CA…`"),
         ("sid" = String, Path, description = "`ses_…`"),
@@ -141,11 +143,11 @@ async fn open(
     responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem)))]
 async fn close(
     State(app): State<App>,
-    caller: Caller,
+    By(caller, _): By<CallsListen>,
     Path((call, session)): Path<(CallRef, SessionId)>,
 ) -> Result<StatusCode, ApiError> {
     let tenant = caller.tenant();
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     let call = txn.call_fetch(tenant, call).await?;
     let state = txn.session_fetch(tenant, session).await?;
     if state.call != call.id {

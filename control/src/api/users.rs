@@ -73,7 +73,7 @@ async fn create(
     let password_hash = app.passwords.hash(body.password).await.map_err(busy)?;
     let id = UserId::new();
     let new = NewUser { id, email: &email, name: &body.name, role: body.role, password_hash: &password_hash };
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(caller.tenant()).await?;
     if !txn.user_create(caller.tenant(), new, OffsetDateTime::now_utc()).await? {
         return Err(ApiError::Conflict { code: "email_taken", detail: "this e-mail cannot be used" });
     }
@@ -114,7 +114,7 @@ async fn change(
     caller.require(&[Role::Admin])?;
     body.name.as_deref().map_or(Ok(()), check_name)?;
     let (tenant, now) = (caller.tenant(), OffsetDateTime::now_utc());
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     let ends = body.role.is_some() || body.disabled == Some(true);
     let patch = UserPatch { name: body.name, role: body.role, disabled: body.disabled };
     let changed = txn.user_patch(tenant, user, &patch).await?;

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use crate::api::users::{check_email, check_password};
 use crate::config::{Bootstrap, BootstrapTwilio};
 use crate::model::{NumberSettings, Role, Route, is_e164};
-use crate::store::{NewUser, NumberNew, Txn};
+use crate::store::{NewUser, NumberNew, StoreError, Txn};
 use crate::{Shared, StartError};
 
 /// Makes what is missing; what is there stays, but for Twilio's auth token, which is brought up to date.
@@ -20,32 +20,41 @@ pub(crate) async fn bootstrap(app: &Shared, wanted: &Bootstrap) -> Result<(), St
     }
 
     let now = OffsetDateTime::now_utc();
-    let mut txn = app.store.begin().await?;
-    let tenant = match txn.tenant_by_email(&email).await? {
-        Some(tenant) => tenant,
-        None => {
-            let hash = app.passwords.hash(wanted.password.clone()).await;
-            let hash = hash.map_err(|_| StartError::Bootstrap("the password cannot be hashed"))?;
-            let tenant = TenantId::new();
-            let person = email.split('@').next().unwrap_or(&email);
-            let admin = NewUser {
-                id: UserId::new(),
-                email: &email,
-                name: person,
-                role: Role::Admin,
-                password_hash: &hash,
-            };
-            txn.tenant_create(tenant, name, now).await?;
-            txn.user_create(tenant, admin, now).await?;
-            tracing::info!(%tenant, "the first tenant and its admin are made");
-            tenant
-        }
-    };
+    let tenant = tenant(app, wanted, &email, name, now).await?;
     if let Some(twilio) = &wanted.twilio {
+        let mut txn = app.store.begin(tenant).await?;
         put_twilio(app, &mut txn, tenant, twilio, now).await?;
+        txn.commit().await?;
     }
-    txn.commit().await?;
     Ok(())
+}
+
+/// The tenant of the admin with this e-mail, made when there is none.
+async fn tenant(
+    app: &Shared,
+    wanted: &Bootstrap,
+    email: &str,
+    name: &str,
+    now: OffsetDateTime,
+) -> Result<TenantId, StartError> {
+    if let Some(tenant) = app.store.tenant_by_email(email).await? {
+        return Ok(tenant);
+    }
+    let hash = app.passwords.hash(wanted.password.clone()).await;
+    let hash = hash.map_err(|_| StartError::Bootstrap("the password cannot be hashed"))?;
+    let tenant = TenantId::new();
+    let person = email.split('@').next().unwrap_or(email);
+    let admin = NewUser { id: UserId::new(), email, name: person, role: Role::Admin, password_hash: &hash };
+    let mut txn = app.store.begin(tenant).await?;
+    txn.tenant_create(tenant, name, now).await?;
+    if txn.user_create(tenant, admin, now).await? {
+        txn.commit().await?;
+        tracing::info!(%tenant, "the first tenant and its admin are made");
+        return Ok(tenant);
+    }
+    // A process that starts beside this one was faster.
+    drop(txn);
+    app.store.tenant_by_email(email).await?.ok_or(StartError::Store(StoreError::NotFound))
 }
 
 async fn put_twilio(

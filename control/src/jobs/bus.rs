@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::App;
 use crate::model::{CallStatus, EventType, Route};
-use crate::store::{SessionState, StoreError, Txn};
+use crate::store::{HeldStream, SessionState, StoreError, Txn};
 use crate::twilio::apply;
 use crate::twilio::status::Report;
 
@@ -107,13 +107,16 @@ impl Nodes {
         }
         let seen = self.seen.entry(node).or_insert(Seen::not_yet(at));
         (seen.at, seen.wall) = (at, Some(now));
+        let held = app.store.node_streams(node).await?;
         if seen.touched.is_none_or(|touched| at - touched >= TOUCH) && !calls.is_empty() {
             seen.touched = Some(at);
-            let mut txn = app.store.begin().await?;
-            txn.node_touch(node, now).await?;
-            txn.commit().await?;
+            for tenant in held.iter().map(|stream| stream.tenant).collect::<HashSet<_>>() {
+                let mut txn = app.store.begin(tenant).await?;
+                txn.node_touch(tenant, node, now).await?;
+                txn.commit().await?;
+            }
         }
-        compare_streams(app, node, calls, now).await?;
+        compare_streams(app, node, calls, &held, now).await?;
         compare_sessions(app, node, sessions, now).await
     }
 }
@@ -123,11 +126,11 @@ async fn compare_streams(
     app: &App,
     node: NodeId,
     calls: &[CallId],
+    held: &[HeldStream],
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     let listed: HashSet<CallId> = calls.iter().copied().collect();
-    let held = app.store.node_streams(node).await?;
-    for stream in &held {
+    for stream in held {
         // A young one may have begun after the list was written.
         let is_young = now - stream.since < app.config.timings.absence;
         if !listed.contains(&stream.call) && !is_young {
@@ -140,7 +143,8 @@ async fn compare_streams(
     let held: HashSet<CallId> = held.iter().map(|stream| stream.call).collect();
     for call in listed.difference(&held) {
         // Its start was lost on the way, or we were down. Of a call at another gateway that one speaks.
-        if let Some((tenant, route)) = app.store.call_without_media(*call).await? {
+        let Some(tenant) = app.store.tenant_by_call(*call).await? else { continue };
+        if let Some(route) = app.store.call_without_media(tenant, *call).await? {
             let tracks = match route {
                 Route::Monitor => vec!["inbound".to_owned(), "outbound".to_owned()],
                 Route::Agent => vec!["inbound".to_owned()],
@@ -172,7 +176,7 @@ async fn compare_sessions(
     }
     let held: HashSet<SessionId> = held.iter().map(|held| held.session).collect();
     for &session in listed.difference(&held) {
-        if let Some(tenant) = app.store.session_tenant(session).await? {
+        if let Some(tenant) = app.store.tenant_by_session(session).await? {
             session_started(app, tenant, session, node, now).await?;
         }
     }
@@ -189,7 +193,7 @@ async fn stream_started(
 ) -> Result<(), StoreError> {
     // Two voices there are; more would be a message of some other make.
     let tracks = tracks.get(..2).unwrap_or(tracks);
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     if !txn.media_start(tenant, call, node, stream, tracks, now).await? {
         return Ok(());
     }
@@ -228,7 +232,7 @@ pub(super) async fn stream_ended(
     reason: &str,
     active_at: OffsetDateTime,
 ) -> Result<bool, StoreError> {
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     if !txn.media_end(tenant, call, node, stream, active_at).await? {
         return Ok(false);
     }
@@ -245,7 +249,7 @@ async fn dtmf(
     digit: char,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     txn.event(tenant, call, EventType::CallMedia, now, json!({ "dtmf": digit })).await?;
     txn.commit().await
 }
@@ -257,7 +261,7 @@ async fn session_started(
     node: NodeId,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     match txn.session_connect(tenant, session, node, now).await? {
         Some(state) => {
             record_session(&mut txn, tenant, &state, EventType::SessionStarted, None, now).await?;
@@ -282,7 +286,7 @@ pub(super) async fn session_ended(
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     app.qualities.forget(session);
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     let Some(state) = txn.session_end(tenant, session, reason, now).await? else { return Ok(()) };
     record_session(&mut txn, tenant, &state, EventType::SessionEnded, Some(reason), now).await?;
     txn.commit().await

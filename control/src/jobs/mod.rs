@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::App;
 use crate::jobs::bus::Nodes;
+use crate::store::StoreError;
 
 /// How often what is over is forgotten.
 const FORGET: Duration = Duration::from_secs(60);
@@ -51,9 +52,13 @@ async fn forget_old(app: &App) {
     app.sessions_by_user.forget();
     app.qualities.forget_old(std::time::Instant::now());
     let forgotten = async {
-        let mut txn = app.store.begin().await?;
-        txn.sign_ins_forget(OffsetDateTime::now_utc()).await?;
-        txn.commit().await
+        let now = OffsetDateTime::now_utc();
+        for tenant in app.store.tenants_with_old_sign_ins(now).await? {
+            let mut txn = app.store.begin(tenant).await?;
+            txn.sign_ins_forget(tenant, now).await?;
+            txn.commit().await?;
+        }
+        Ok::<_, StoreError>(())
     };
     if let Err(error) = forgotten.await {
         let error = &error as &dyn std::error::Error;

@@ -74,8 +74,8 @@ async fn close_still_calls(app: &App, nodes: &Nodes) -> Result<(), StoreError> {
 }
 
 async fn close_call(app: &App, still: &StillCall) -> Result<(), StoreError> {
-    let mut txn = app.store.begin().await?;
-    if !txn.call_is_still(still).await? {
+    let mut txn = app.store.begin(still.tenant).await?;
+    if !txn.call_is_still(still.tenant, still).await? {
         return Ok(());
     }
     let end = End {
@@ -99,10 +99,10 @@ async fn close_unused_grants(app: &App) -> Result<(), StoreError> {
     let now = OffsetDateTime::now_utc();
     // Long enough for a connection that used the grant's last second to be announced.
     let before = now - time::Duration::minutes(1);
-    if !app.store.sessions_are_unused(before).await? {
-        return Ok(());
+    for tenant in app.store.tenants_with_unused_sessions(before).await? {
+        let mut txn = app.store.begin(tenant).await?;
+        txn.sessions_expire(tenant, before, now).await?;
+        txn.commit().await?;
     }
-    let mut txn = app.store.begin().await?;
-    txn.sessions_expire(before, now).await?;
-    txn.commit().await
+    Ok(())
 }

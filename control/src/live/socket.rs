@@ -16,7 +16,7 @@ use crate::App;
 use crate::api::extract::Query;
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::model::{LiveSnapshot, SnapshotWord};
+use crate::model::{LiveSnapshot, Scope, SnapshotWord};
 
 /// Longest message that a client may send, in bytes. It has nothing to say but `ping`.
 const MAX_MESSAGE: usize = 4096;
@@ -70,8 +70,9 @@ pub(crate) struct LiveQuery {
 /// The text `ping` or `{"type":"ping"}` is answered by `{"type":"pong"}`. Close codes: 4001 refresh the
 /// token and reconnect, 4008 too slow, reconnect; both with `since`.
 #[utoipa::path(get, path = "/api/live", tag = "live",
+    security(("bearer" = ["calls:read"])),
     params(
-        ("token" = Option<String>, Query, description = "The access token, unless the subprotocol has it"),
+        ("token" = Option<String>, Query, description = "The access token or API key, unless the subprotocol has it"),
         ("since" = Option<i64>, Query, description = "Number of the last event that the client has"),
     ),
     responses(
@@ -90,6 +91,7 @@ pub(crate) async fn live(
     let offered = bearer_protocol(&parts.headers);
     let token = query.token.as_deref().or(offered.as_deref()).ok_or(ApiError::Unauthorized)?;
     let caller = Caller::of_token(&app, token).await?;
+    caller.within(Scope::CallsRead)?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app)
         .await
         .map_err(|_| ApiError::BadRequest("this is a WebSocket: send an upgrade".into()))?;

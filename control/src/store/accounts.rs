@@ -2,28 +2,21 @@
 
 use common::{AccountSid, TenantId};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
-use super::{Store, StoreError, Txn, millis};
-
-/// A tenant's Twilio account.
-#[derive(Debug)]
-pub(crate) struct Account {
-    pub(crate) tenant: TenantId,
-    /// The auth token, sealed.
-    pub(crate) sealed_token: Vec<u8>,
-}
+use super::{Store, StoreError, Txn, millis, sql};
 
 impl Store {
-    /// Whose this Twilio account is. **Finds the tenant**, so takes none. Nothing it gives may be believed
-    /// before the request's signature was checked with its token.
-    pub(crate) async fn account_by_sid(&self, sid: AccountSid) -> Result<Option<Account>, StoreError> {
-        let row: Option<(Uuid, Vec<u8>)> =
-            sqlx::query_as("SELECT tenant_id, sealed_token FROM twilio_accounts WHERE account_sid = ?1")
-                .bind(sid.as_str())
-                .fetch_optional(&mut *self.reader().await?)
-                .await?;
-        Ok(row.map(|(tenant, sealed_token)| Account { tenant: TenantId::from_uuid(tenant), sealed_token }))
+    /// The account's auth token, sealed.
+    pub(crate) async fn account_token(
+        &self,
+        tenant: TenantId,
+        sid: AccountSid,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let statement =
+            sql("SELECT sealed_token FROM twilio_accounts WHERE tenant_id = $1 AND account_sid = $2");
+        let row: Option<(Vec<u8>,)> =
+            self.optional(tenant, statement.bind(tenant.as_uuid()).bind(sid.as_str())).await?;
+        Ok(row.map(|(token,)| token))
     }
 }
 
@@ -36,18 +29,25 @@ impl Txn {
         sealed_token: &[u8],
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
-        let put = sqlx::query(
-            "INSERT INTO twilio_accounts (tenant_id, account_sid, sealed_token, created_at)
-             VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (account_sid) DO UPDATE SET sealed_token = excluded.sealed_token
-                 WHERE tenant_id = excluded.tenant_id",
-        )
+        // In two steps: to update a conflicting row that is another tenant's is an error on PostgreSQL.
+        let updated =
+            sql("UPDATE twilio_accounts SET sealed_token = $3 WHERE tenant_id = $1 AND account_sid = $2")
+                .bind(tenant.as_uuid())
+                .bind(sid.as_str())
+                .bind(sealed_token)
+                .run(&mut self.tx)
+                .await?;
+        if updated == 1 {
+            return Ok(true);
+        }
+        let inserted = sql("INSERT INTO twilio_accounts (tenant_id, account_sid, sealed_token, created_at)
+             VALUES ($1, $2, $3, $4) ON CONFLICT (account_sid) DO NOTHING")
         .bind(tenant.as_uuid())
         .bind(sid.as_str())
-        .bind(sealed_token.to_vec())
+        .bind(sealed_token)
         .bind(millis(now))
-        .execute(self.conn())
+        .run(&mut self.tx)
         .await?;
-        Ok(put.rows_affected() == 1)
+        Ok(inserted == 1)
     }
 }

@@ -2,12 +2,12 @@
 
 use common::{AccountSid, CallId, CallSid, NodeId, TenantId};
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Txn, from_json, from_millis, from_word, millis, to_json};
+use super::{Sql, Store, StoreError, Tx, Txn, from_json, from_millis, from_word, millis, sql, to_json};
 use crate::model::{Call, CallRef, CallStatus, Direction, Media};
 
 /// A call to make a record of.
@@ -135,18 +135,10 @@ macro_rules! select_call {
 impl Store {
     /// One call.
     pub(crate) async fn call_fetch(&self, tenant: TenantId, call: CallRef) -> Result<Call, StoreError> {
-        let (id, sid) = parts(call);
-        let row: Row =
-            sqlx::query_as(select_call!("WHERE c.tenant_id = ?1 AND (c.id = ?2 OR c.call_sid = ?3) LIMIT 1"))
-                .bind(tenant.as_uuid())
-                .bind(id)
-                .bind(sid)
-                .fetch_one(&mut *self.reader().await?)
-                .await?;
-        row.read()
+        self.one::<Row>(tenant, select_one(tenant, call)).await?.read()
     }
 
-    /// The tenant's calls older than `before`, newest first.
+    /// The tenant's calls that pass the filter, newest first, from the one before `before` on.
     pub(crate) async fn call_list(
         &self,
         tenant: TenantId,
@@ -154,39 +146,53 @@ impl Store {
         before: Option<CallId>,
         limit: u16,
     ) -> Result<Vec<Call>, StoreError> {
-        let statuses = (!filter.statuses.is_empty()).then(|| to_json(&filter.statuses));
-        let rows: Vec<Row> = sqlx::query_as(select_call!(
-            "WHERE c.tenant_id = ?1
-               AND (?2 IS NULL OR c.id < ?2)
-               AND (?3 IS NULL OR c.status IN (SELECT value FROM json_each(?3)))
-               AND (?4 IS NULL OR c.is_handled = ?4)
-               AND (?5 IS NULL OR c.is_urgent = ?5)
-               AND (?6 IS NULL OR c.organization_number = ?6)
-               AND (?7 IS NULL OR c.started_at >= ?7)
-               AND (?8 IS NULL OR c.started_at < ?8)
-               AND (?9 IS NULL OR (c.customer_number LIKE ?9 ESCAPE '!' OR c.organization_number LIKE ?9 ESCAPE '!'
-                    OR c.caller_name LIKE ?9 ESCAPE '!' OR c.notes LIKE ?9 ESCAPE '!'
-                    OR c.summary LIKE ?9 ESCAPE '!' OR c.tags LIKE ?9 ESCAPE '!' OR c.call_sid LIKE ?9 ESCAPE '!'))
-             ORDER BY c.id DESC LIMIT ?10"
-        ))
-        .bind(tenant.as_uuid())
-        .bind(before.map(CallId::as_uuid))
-        .bind(statuses)
-        .bind(filter.handled)
-        .bind(filter.urgent)
-        .bind(&filter.number)
-        .bind(filter.from.map(millis))
-        .bind(filter.to.map(millis))
-        .bind(filter.q.as_deref().map(contains))
-        .bind(i64::from(limit))
-        .fetch_all(&mut *self.reader().await?)
-        .await?;
+        let mut list = sql(select_call!("WHERE c.tenant_id = $1")).bind(tenant.as_uuid());
+        if let Some(before) = before {
+            list = list.push_bind(" AND c.id < ", before.as_uuid());
+        }
+        if !filter.statuses.is_empty() {
+            let mut between = " AND c.status IN (";
+            for status in &filter.statuses {
+                list = list.push_bind(between, status.as_str());
+                between = ", ";
+            }
+            list = list.push(")");
+        }
+        if let Some(handled) = filter.handled {
+            list = list.push_bind(" AND c.is_handled = ", handled);
+        }
+        if let Some(urgent) = filter.urgent {
+            list = list.push_bind(" AND c.is_urgent = ", urgent);
+        }
+        if let Some(number) = &filter.number {
+            list = list.push_bind(" AND c.organization_number = ", number);
+        }
+        if let Some(from) = filter.from {
+            list = list.push_bind(" AND c.started_at >= ", millis(from));
+        }
+        if let Some(to) = filter.to {
+            list = list.push_bind(" AND c.started_at < ", millis(to));
+        }
+        if let Some(q) = &filter.q {
+            let pattern = contains(&q.to_ascii_lowercase());
+            let mut between = " AND (lower(";
+            for column in SEARCHED {
+                list = list.push(between).push(column).push_bind(") LIKE ", &pattern).push(" ESCAPE '!'");
+                between = " OR lower(";
+            }
+            list = list.push(")");
+        }
+        let rows: Vec<Row> =
+            self.all(tenant, list.push_bind(" ORDER BY c.id DESC LIMIT ", i64::from(limit))).await?;
         rows.into_iter().map(Row::read).collect()
     }
 
     /// The tenant's calls that are not over, newest first.
     pub(crate) async fn call_active(&self, tenant: TenantId) -> Result<Vec<Call>, StoreError> {
-        active(&mut *self.reader().await?, tenant).await
+        let mut tx = self.read(tenant).await?;
+        let calls = active(&mut tx, tenant).await?;
+        tx.commit().await?;
+        Ok(calls)
     }
 
     /// Figures of the tenant's calls; `midnight` begins today.
@@ -195,19 +201,14 @@ impl Store {
         tenant: TenantId,
         midnight: OffsetDateTime,
     ) -> Result<Stats, StoreError> {
-        let stats = sqlx::query_as(
-            "SELECT count(*) AS total,
-                 count(*) FILTER (WHERE started_at >= ?2) AS today,
+        let statement = sql("SELECT count(*) AS total,
+                 count(*) FILTER (WHERE started_at >= $2) AS today,
                  count(*) FILTER (WHERE ended_at IS NULL) AS active,
-                 count(*) FILTER (WHERE ended_at IS NOT NULL AND is_handled = 0) AS needs_attention,
-                 avg(duration_seconds) FILTER (WHERE answered_at IS NOT NULL) AS average_duration_seconds
-             FROM calls WHERE tenant_id = ?1",
-        )
-        .bind(tenant.as_uuid())
-        .bind(millis(midnight))
-        .fetch_one(&mut *self.reader().await?)
-        .await?;
-        Ok(stats)
+                 count(*) FILTER (WHERE ended_at IS NOT NULL AND NOT is_handled) AS needs_attention,
+                 CAST(avg(duration_seconds) FILTER (WHERE answered_at IS NOT NULL) AS DOUBLE PRECISION)
+                     AS average_duration_seconds
+             FROM calls WHERE tenant_id = $1");
+        self.one(tenant, statement.bind(tenant.as_uuid()).bind(millis(midnight))).await
     }
 }
 
@@ -223,11 +224,9 @@ impl Txn {
             return Ok((call, false));
         }
         let call = CallId::new();
-        sqlx::query(
-            "INSERT INTO calls (tenant_id, id, call_sid, account_sid, direction, status, customer_number,
+        sql("INSERT INTO calls (tenant_id, id, call_sid, account_sid, direction, status, customer_number,
                  organization_number, caller_name, started_at, active_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, 'incoming', ?6, ?7, ?8, ?9, ?9)",
-        )
+             VALUES ($1, $2, $3, $4, $5, 'incoming', $6, $7, $8, $9, $9)")
         .bind(tenant.as_uuid())
         .bind(call.as_uuid())
         .bind(new.call_sid.as_str())
@@ -237,7 +236,7 @@ impl Txn {
         .bind(new.organization_number)
         .bind(new.caller_name)
         .bind(millis(now))
-        .execute(self.conn())
+        .run(&mut self.tx)
         .await?;
         Ok((call, true))
     }
@@ -248,26 +247,17 @@ impl Txn {
         tenant: TenantId,
         sid: CallSid,
     ) -> Result<Option<CallId>, StoreError> {
-        let id: Option<Uuid> =
-            sqlx::query_scalar("SELECT id FROM calls WHERE tenant_id = ?1 AND call_sid = ?2")
-                .bind(tenant.as_uuid())
-                .bind(sid.as_str())
-                .fetch_optional(self.conn())
-                .await?;
-        Ok(id.map(CallId::from_uuid))
+        let id: Option<(Uuid,)> = sql("SELECT id FROM calls WHERE tenant_id = $1 AND call_sid = $2")
+            .bind(tenant.as_uuid())
+            .bind(sid.as_str())
+            .optional(&mut self.tx)
+            .await?;
+        Ok(id.map(|(id,)| CallId::from_uuid(id)))
     }
 
     /// One call, as this transaction sees it.
     pub(crate) async fn call_fetch(&mut self, tenant: TenantId, call: CallRef) -> Result<Call, StoreError> {
-        let (id, sid) = parts(call);
-        let row: Row =
-            sqlx::query_as(select_call!("WHERE c.tenant_id = ?1 AND (c.id = ?2 OR c.call_sid = ?3) LIMIT 1"))
-                .bind(tenant.as_uuid())
-                .bind(id)
-                .bind(sid)
-                .fetch_one(self.conn())
-                .await?;
-        row.read()
+        select_one(tenant, call).one::<Row>(&mut self.tx).await?.read()
     }
 
     /// Changes what people may change.
@@ -277,13 +267,11 @@ impl Txn {
         call: CallId,
         patch: &CallPatch,
     ) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE calls SET is_handled = coalesce(?3, is_handled), is_urgent = coalesce(?4, is_urgent),
-                 tags = coalesce(?5, tags),
-                 notes = CASE WHEN ?6 THEN ?7 ELSE notes END,
-                 caller_name = CASE WHEN ?8 THEN ?9 ELSE caller_name END
-             WHERE tenant_id = ?1 AND id = ?2",
-        )
+        sql("UPDATE calls SET is_handled = coalesce($3, is_handled), is_urgent = coalesce($4, is_urgent),
+                 tags = coalesce($5, tags),
+                 notes = CASE WHEN $6 THEN $7 ELSE notes END,
+                 caller_name = CASE WHEN $8 THEN $9 ELSE caller_name END
+             WHERE tenant_id = $1 AND id = $2")
         .bind(tenant.as_uuid())
         .bind(call.as_uuid())
         .bind(patch.is_handled)
@@ -293,41 +281,51 @@ impl Txn {
         .bind(patch.notes.as_ref().and_then(Option::as_ref))
         .bind(patch.caller_name.is_some())
         .bind(patch.caller_name.as_ref().and_then(Option::as_ref))
-        .execute(self.conn())
+        .run(&mut self.tx)
         .await?;
         Ok(())
     }
 }
 
+/// What `q` looks through.
+const SEARCHED: [&str; 7] = [
+    "c.customer_number",
+    "c.organization_number",
+    "c.caller_name",
+    "c.notes",
+    "c.summary",
+    "c.tags",
+    "c.call_sid",
+];
+
 /// The tenant's calls that are not over, newest first; at most 1000.
-pub(super) async fn active(conn: &mut SqliteConnection, tenant: TenantId) -> Result<Vec<Call>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(select_call!(
-        "WHERE c.tenant_id = ?1 AND c.ended_at IS NULL ORDER BY c.id DESC LIMIT 1000"
-    ))
-    .bind(tenant.as_uuid())
-    .fetch_all(conn)
-    .await?;
+pub(super) async fn active(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Call>, StoreError> {
+    let statement =
+        sql(select_call!("WHERE c.tenant_id = $1 AND c.ended_at IS NULL ORDER BY c.id DESC LIMIT 1000"));
+    let rows: Vec<Row> = statement.bind(tenant.as_uuid()).all(tx).await?;
     rows.into_iter().map(Row::read).collect()
 }
 
 /// One call by our id.
-pub(super) async fn by_id(
-    conn: &mut SqliteConnection,
-    tenant: TenantId,
-    call: CallId,
-) -> Result<Call, StoreError> {
-    let row: Row = sqlx::query_as(select_call!("WHERE c.tenant_id = ?1 AND c.id = ?2"))
-        .bind(tenant.as_uuid())
-        .bind(call.as_uuid())
-        .fetch_one(conn)
-        .await?;
-    row.read()
+pub(super) async fn by_id(tx: &mut Tx, tenant: TenantId, call: CallId) -> Result<Call, StoreError> {
+    select_one(tenant, CallRef::Id(call)).one::<Row>(tx).await?.read()
 }
 
-pub(super) fn parts(call: CallRef) -> (Option<Uuid>, Option<String>) {
+/// Our id of a call that the tenant has.
+pub(super) async fn id_of(tx: &mut Tx, tenant: TenantId, call: CallRef) -> Result<Uuid, StoreError> {
+    let statement = sql("SELECT c.id FROM calls c WHERE c.tenant_id = $1").bind(tenant.as_uuid());
+    let (id,) = and_is(statement, call).one::<(Uuid,)>(tx).await?;
+    Ok(id)
+}
+
+fn select_one(tenant: TenantId, call: CallRef) -> Sql {
+    and_is(sql(select_call!("WHERE c.tenant_id = $1")).bind(tenant.as_uuid()), call)
+}
+
+fn and_is(statement: Sql, call: CallRef) -> Sql {
     match call {
-        CallRef::Id(id) => (Some(id.as_uuid()), None),
-        CallRef::Sid(sid) => (None, Some(sid.into())),
+        CallRef::Id(id) => statement.push_bind(" AND c.id = ", id.as_uuid()),
+        CallRef::Sid(sid) => statement.push_bind(" AND c.call_sid = ", sid.as_str()),
     }
 }
 

@@ -6,11 +6,11 @@ use std::collections::hash_map::Entry;
 use axum::extract::ws::Utf8Bytes;
 use common::{CallId, TenantId};
 use serde_json::Value;
-use sqlx::{Connection as _, FromRow, SqliteConnection};
+use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Txn, calls, from_json, from_millis, from_word, millis, to_json};
+use super::{Store, StoreError, Txn, calls, from_json, from_millis, from_word, millis, sql, to_json};
 use crate::model::{Call, CallEvent, CallRef, EventType, LiveEvent};
 
 /// An event in the form a live client gets it.
@@ -71,23 +71,20 @@ impl Txn {
         at: OffsetDateTime,
         data: Value,
     ) -> Result<(), StoreError> {
-        let seq: i64 =
-            sqlx::query_scalar("UPDATE tenants SET last_seq = last_seq + 1 WHERE id = ?1 RETURNING last_seq")
+        let (seq,): (i64,) =
+            sql("UPDATE tenants SET last_seq = last_seq + 1 WHERE id = $1 RETURNING last_seq")
                 .bind(tenant.as_uuid())
-                .fetch_one(self.conn())
+                .one(&mut self.tx)
                 .await?;
-        let call_seq: i64 = sqlx::query_scalar(
-            "UPDATE calls SET event_count = event_count + 1 WHERE tenant_id = ?1 AND id = ?2
-             RETURNING event_count",
-        )
-        .bind(tenant.as_uuid())
-        .bind(call.as_uuid())
-        .fetch_one(self.conn())
-        .await?;
-        sqlx::query(
-            "INSERT INTO events (tenant_id, seq, call_id, call_seq, type, at, data)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )
+        let (call_seq,): (i64,) =
+            sql("UPDATE calls SET event_count = event_count + 1 WHERE tenant_id = $1 AND id = $2
+             RETURNING event_count")
+            .bind(tenant.as_uuid())
+            .bind(call.as_uuid())
+            .one(&mut self.tx)
+            .await?;
+        sql("INSERT INTO events (tenant_id, seq, call_id, call_seq, type, at, data)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)")
         .bind(tenant.as_uuid())
         .bind(seq)
         .bind(call.as_uuid())
@@ -95,7 +92,7 @@ impl Txn {
         .bind(kind.as_str())
         .bind(millis(at))
         .bind(to_json(&data))
-        .execute(self.conn())
+        .run(&mut self.tx)
         .await?;
         self.recorded.push(Recorded { tenant, event: Event { seq, call, kind, at, data } });
         Ok(())
@@ -109,17 +106,16 @@ impl Txn {
         key: &str,
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
-        let kept = sqlx::query(
-            "INSERT INTO webhook_receipts (tenant_id, call_id, key, received_at) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(tenant.as_uuid())
-        .bind(call.as_uuid())
-        .bind(key)
-        .bind(millis(now))
-        .execute(self.conn())
-        .await?;
-        Ok(kept.rows_affected() == 1)
+        let kept =
+            sql("INSERT INTO webhook_receipts (tenant_id, call_id, key, received_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO NOTHING")
+            .bind(tenant.as_uuid())
+            .bind(call.as_uuid())
+            .bind(key)
+            .bind(millis(now))
+            .run(&mut self.tx)
+            .await?;
+        Ok(kept == 1)
     }
 
     /// What this transaction recorded, for live clients: each event with its call as it is at the end.
@@ -130,7 +126,7 @@ impl Txn {
         for Recorded { tenant, event } in recorded {
             let call = match calls.entry(event.call) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(calls::by_id(self.conn(), tenant, event.call).await?),
+                Entry::Vacant(new) => new.insert(calls::by_id(&mut self.tx, tenant, event.call).await?),
             };
             messages.push((tenant, event.message(call)));
         }
@@ -147,18 +143,17 @@ impl Store {
         after: i64,
         limit: u16,
     ) -> Result<Vec<CallEvent>, StoreError> {
-        let mut conn = self.reader().await?;
-        let id = id_of(&mut conn, tenant, call).await?;
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT call_seq AS seq, call_id, type, at, data FROM events
-             WHERE tenant_id = ?1 AND call_id = ?2 AND call_seq > ?3 ORDER BY call_seq LIMIT ?4",
-        )
+        let mut tx = self.read(tenant).await?;
+        let id = calls::id_of(&mut tx, tenant, call).await?;
+        let rows: Vec<Row> = sql("SELECT call_seq AS seq, call_id, type, at, data FROM events
+             WHERE tenant_id = $1 AND call_id = $2 AND call_seq > $3 ORDER BY call_seq LIMIT $4")
         .bind(tenant.as_uuid())
         .bind(id)
         .bind(after)
         .bind(i64::from(limit))
-        .fetch_all(&mut *conn)
+        .all(&mut tx)
         .await?;
+        tx.commit().await?;
         rows.into_iter()
             .map(|row| {
                 let event = row.read()?;
@@ -175,16 +170,13 @@ impl Store {
         after: i64,
         limit: u16,
     ) -> Result<Vec<LiveMessage>, StoreError> {
-        let mut conn = self.reader().await?;
-        let mut tx = conn.begin().await?;
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT seq, call_id, type, at, data FROM events
-             WHERE tenant_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
-        )
+        let mut tx = self.read(tenant).await?;
+        let rows: Vec<Row> = sql("SELECT seq, call_id, type, at, data FROM events
+             WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
         .bind(tenant.as_uuid())
         .bind(after)
         .bind(i64::from(limit))
-        .fetch_all(&mut *tx)
+        .all(&mut tx)
         .await?;
         let mut messages = Vec::with_capacity(rows.len());
         for row in rows {
@@ -192,26 +184,19 @@ impl Store {
             let call = calls::by_id(&mut tx, tenant, event.call).await?;
             messages.push(event.message(&call));
         }
+        tx.commit().await?;
         Ok(messages)
     }
 
     /// The tenant's calls that are not over, and the number of its newest event, of one moment.
     pub(crate) async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {
-        let mut conn = self.reader().await?;
-        let mut tx = conn.begin().await?;
-        let seq: i64 = sqlx::query_scalar("SELECT last_seq FROM tenants WHERE id = ?1")
-            .bind(tenant.as_uuid())
-            .fetch_one(&mut *tx)
-            .await?;
+        let mut tx = self.read(tenant).await?;
+        let (seq,): (i64,) =
+            sql("SELECT last_seq FROM tenants WHERE id = $1").bind(tenant.as_uuid()).one(&mut tx).await?;
         let calls = calls::active(&mut tx, tenant).await?;
+        tx.commit().await?;
         Ok(Snapshot { seq, calls })
     }
-}
-
-async fn id_of(conn: &mut SqliteConnection, tenant: TenantId, call: CallRef) -> Result<Uuid, StoreError> {
-    let (id, sid) = calls::parts(call);
-    let query = "SELECT id FROM calls WHERE tenant_id = ?1 AND (id = ?2 OR call_sid = ?3)";
-    Ok(sqlx::query_scalar(query).bind(tenant.as_uuid()).bind(id).bind(sid).fetch_one(conn).await?)
 }
 
 #[derive(FromRow)]

@@ -1,159 +1,174 @@
-//! Everything in SQLite. The only module that writes SQL.
+//! Everything in SQLite or PostgreSQL. The only module that writes SQL.
 //!
 //! Functions are named thing first, verb second (`call_list`, `call_fetch`). Each takes the tenant as its
-//! first argument and has it in its `WHERE`, but for two kinds, and their docs say so: those that find out
-//! whose something is (`user_by_email`, `account_by_sid`, `refresh_token_use`), and those in
-//! [`nodes`] that answer a gateway's heartbeat or a clock, which know no tenant.
+//! first argument and has it in its `WHERE`, but for those in [`find`], which find out whose something is.
+//! PostgreSQL's row level security is the second lock: a transaction sees the rows of its tenant alone.
 //!
-//! There is one writer at a time. It holds [`Txn`], which takes the write lock of the database at its
-//! begin (`BEGIN IMMEDIATE`), so a write never finds the database busy in its middle. What a transaction
-//! recorded is told to live clients after its commit and before the next writer begins, in order.
+//! A write is of one tenant, and a tenant has one writer at a time: [`Store::begin`] waits for it. On SQLite
+//! all tenants share one writer, which takes the write lock of the database at its begin. So what a
+//! transaction reads stays true until its commit, on both databases and over all processes, and nothing
+//! in the store needs a second thought about races. What a transaction recorded is told to live clients
+//! after its commit and before the tenant's next writer begins, in order.
 
 mod accounts;
 mod calls;
+mod error;
 mod events;
+mod find;
+mod keys;
 mod nodes;
 mod numbers;
+mod open;
 mod progress;
 mod sessions;
+mod sign_ins;
+mod sql;
+mod turns;
 mod users;
 
-use std::path::Path;
-use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use common::TenantId;
+use sqlx::postgres::PgPool;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use time::OffsetDateTime;
-use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::time::timeout;
+use tokio::sync::OwnedMutexGuard;
 
 pub(crate) use calls::{CallFilter, CallPatch, NewCall, Stats};
+pub use error::{OpenError, StoreError};
 pub(crate) use events::LiveMessage;
-pub(crate) use nodes::StillCall;
+pub(crate) use find::{HeldStream, StillCall};
+pub(crate) use keys::{GoodKey, NewKey};
 pub(crate) use numbers::{NumberChange, NumberNew};
+pub use open::migrate;
 pub(crate) use sessions::{NewSession, SessionState};
-pub(crate) use users::{NewUser, Rotation, SignIn, UserPatch};
+pub(crate) use sign_ins::{Rotation, SignIn};
+pub(crate) use users::{NewUser, UserAuth, UserPatch};
 
 use crate::live::Hub;
-
-/// How long a reader or writer waits for its turn. Then the client is told to come back.
-const TURN: Duration = Duration::from_secs(5);
-
-/// Readers at one time. SQLite in WAL mode lets them read beside the writer.
-const READERS: u32 = 4;
-
-/// Why the store did not do it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// No such row, or another tenant's.
-    #[error("no such row")]
-    NotFound,
-    /// Others had the database for too long.
-    #[error("the database is busy")]
-    Busy,
-    /// A stored value is not what this program writes.
-    #[error("the database holds a bad {what}")]
-    Corrupt {
-        /// What it should be.
-        what: &'static str,
-    },
-    /// The database failed.
-    #[error("the database failed")]
-    Database(#[source] sqlx::Error),
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        // Primary result codes 5 and 6 of SQLite: BUSY and LOCKED. The low byte is the primary code.
-        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-        match (&error, code.map(|code| code & 0xff)) {
-            (sqlx::Error::RowNotFound, _) => Self::NotFound,
-            (sqlx::Error::PoolTimedOut, _) | (_, Some(5 | 6)) => Self::Busy,
-            _ => Self::Database(error),
-        }
-    }
-}
-
-/// The database could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// Not `sqlite://…`.
-    #[error("the database URL must begin with sqlite://")]
-    Unsupported,
-    /// The folder of the file could not be made.
-    #[error("cannot make the database's folder")]
-    Folder(#[source] std::io::Error),
-    /// The file could not be opened.
-    #[error("cannot open the database")]
-    Open(#[source] sqlx::Error),
-    /// A migration failed, or the database is from a newer release.
-    #[error("cannot bring the database up to date")]
-    Migrate(#[source] sqlx::migrate::MigrateError),
-}
+use sql::{Record, Sql, Tx, sql};
+use turns::Turns;
 
 /// The database. Cloning shares it.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
-    reads: SqlitePool,
-    writes: SqlitePool,
-    turn: Arc<Mutex<()>>,
+    pools: Pools,
+    turns: Arc<Turns>,
     hub: Hub,
 }
 
+#[derive(Clone, Debug)]
+enum Pools {
+    /// In WAL mode readers go on beside the one writer.
+    Sqlite {
+        reads: SqlitePool,
+        writes: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
 impl Store {
-    /// Opens the database at `url`, making or updating it as needed. What is recorded is told to `hub`.
-    pub(crate) async fn open(url: &str, hub: Hub) -> Result<Self, OpenError> {
-        if !url.starts_with("sqlite:") {
-            return Err(OpenError::Unsupported);
-        }
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(OpenError::Open)?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // NORMAL may lose what was committed just before a power loss; we have answered for it.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(TURN);
-        if let Some(folder) = options.get_filename().parent().filter(|folder| *folder != Path::new("")) {
-            crate::crypto::make_private_dir(folder).map_err(OpenError::Folder)?;
-        }
-        let pool = SqlitePoolOptions::new().acquire_timeout(TURN).idle_timeout(None).max_lifetime(None);
-        let writes = pool.clone().max_connections(1).connect_with(options.clone());
-        let writes = writes.await.map_err(OpenError::Open)?;
-        sqlx::migrate!().run(&writes).await.map_err(OpenError::Migrate)?;
-        let reads = pool.max_connections(READERS).connect_with(options.read_only(true));
-        let reads = reads.await.map_err(OpenError::Open)?;
-        Ok(Self { reads, writes, turn: Arc::default(), hub })
+    /// Opens the database at `url`. SQLite is made or brought up to date as needed; PostgreSQL by the role of
+    /// `owner`, when it is given. What is recorded is told to `hub`.
+    pub(crate) async fn open(url: &str, owner: Option<&str>, hub: Hub) -> Result<Self, OpenError> {
+        let pools = open::open(url, owner).await?;
+        Ok(Self { pools, turns: Arc::default(), hub })
     }
 
-    /// Begins to write, when it is this writer's turn.
-    pub(crate) async fn begin(&self) -> Result<Txn, StoreError> {
-        let turn = timeout(TURN, self.turn.clone().lock_owned()).await.map_err(|_| StoreError::Busy)?;
-        let tx = self.writes.begin_with("BEGIN IMMEDIATE").await?;
+    /// Begins to write, when it is the tenant's turn.
+    pub(crate) async fn begin(&self, tenant: TenantId) -> Result<Txn, StoreError> {
+        let (turn, tx) = match &self.pools {
+            Pools::Sqlite { writes, .. } => {
+                let turn = self.turns.take(None).await?;
+                (turn, Tx::Sqlite(writes.begin_with("BEGIN IMMEDIATE").await?))
+            }
+            Pools::Postgres(pool) => {
+                // The turn first: a tenant that writes a lot waits here, and not with all the connections.
+                let turn = self.turns.take(Some(tenant)).await?;
+                let mut tx = Tx::Postgres(begin_as(pool, WRITE, tenant).await?);
+                // The writers of other processes wait for this row. A new tenant has none, and no writers.
+                let row = sql("SELECT 1::bigint FROM tenants WHERE id = $1 FOR NO KEY UPDATE");
+                row.bind(tenant.as_uuid()).optional::<(i64,)>(&mut tx).await?;
+                (turn, tx)
+            }
+        };
         Ok(Txn { tx, hub: self.hub.clone(), recorded: Vec::new(), _turn: turn })
     }
 
-    /// Lets what runs finish, and closes the file in order.
+    /// Lets what runs finish, and closes the database in order.
     pub(crate) async fn close(&self) {
-        self.reads.close().await;
-        self.writes.close().await;
+        match &self.pools {
+            Pools::Sqlite { reads, writes } => {
+                reads.close().await;
+                writes.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
     }
 
-    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        Ok(self.reads.acquire().await?)
+    /// Begins to read what is the tenant's. All that it reads is of one moment.
+    async fn read(&self, tenant: TenantId) -> Result<Tx, StoreError> {
+        Ok(match &self.pools {
+            Pools::Sqlite { reads, .. } => Tx::Sqlite(reads.begin().await?),
+            Pools::Postgres(pool) => Tx::Postgres(begin_as(pool, READ, tenant).await?),
+        })
+    }
+
+    /// Begins to find out whose something is: on PostgreSQL it sees no table's rows, and may call the
+    /// functions that tell.
+    async fn find(&self) -> Result<Tx, StoreError> {
+        Ok(match &self.pools {
+            Pools::Sqlite { reads, .. } => Tx::Sqlite(reads.begin().await?),
+            Pools::Postgres(pool) => Tx::Postgres(pool.begin_with(READ).await?),
+        })
+    }
+
+    /// The one row of a reading statement.
+    async fn one<T: Record>(&self, tenant: TenantId, statement: Sql) -> Result<T, StoreError> {
+        self.optional(tenant, statement).await?.ok_or(StoreError::NotFound)
+    }
+
+    /// The row of a reading statement, if there is one.
+    async fn optional<T: Record>(&self, tenant: TenantId, statement: Sql) -> Result<Option<T>, StoreError> {
+        let mut tx = self.read(tenant).await?;
+        let row = statement.optional(&mut tx).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// The rows of a reading statement.
+    async fn all<T: Record>(&self, tenant: TenantId, statement: Sql) -> Result<Vec<T>, StoreError> {
+        let mut tx = self.read(tenant).await?;
+        let rows = statement.all(&mut tx).await?;
+        tx.commit().await?;
+        Ok(rows)
     }
 }
 
-/// A write in progress. Dropped without [`commit`](Self::commit), nothing happened.
+/// How PostgreSQL begins to read: as of one moment, as SQLite does by itself.
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// How PostgreSQL begins to write: each statement sees what was committed before it, so what is read after the
+/// wait for the tenant is what the writer before left.
+const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Begins, and sees only the tenant's rows: in one round trip. The setting ends with the transaction, so the
+/// next one on this connection has none.
+async fn begin_as(
+    pool: &PgPool,
+    begin: &'static str,
+    tenant: TenantId,
+) -> Result<Transaction<'static, Postgres>, StoreError> {
+    // An id has nothing in it that SQL could take for more than an id.
+    let id = tenant.as_uuid().hyphenated();
+    let begin = format!("{begin}; SELECT set_config('app.tenant', '{id}', true)");
+    Ok(pool.begin_with(AssertSqlSafe(begin)).await?)
+}
+
+/// A write in progress, of one tenant. Dropped without [`commit`](Self::commit), nothing happened.
 pub(crate) struct Txn {
-    tx: Transaction<'static, Sqlite>,
+    tx: Tx,
     hub: Hub,
     recorded: Vec<events::Recorded>,
     _turn: OwnedMutexGuard<()>,
@@ -173,10 +188,6 @@ impl Txn {
             Ok(())
         });
         commit.await.unwrap_or(Err(StoreError::Corrupt { what: "event" }))
-    }
-
-    fn conn(&mut self) -> &mut SqliteConnection {
-        &mut self.tx
     }
 }
 
@@ -222,23 +233,26 @@ mod tests {
     async fn a_write_that_is_dropped_did_not_happen_and_the_next_gets_its_turn() {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/a.db", dir.path().display());
-        let store = Store::open(&url, Hub::default()).await.unwrap();
+        let store = Store::open(&url, None, Hub::default()).await.unwrap();
         let now = OffsetDateTime::now_utc();
-        let mut txn = store.begin().await.unwrap();
-        txn.tenant_create(common::TenantId::new(), "dropped", now).await.unwrap();
+        let (dropped, kept) = (TenantId::new(), TenantId::new());
+        let mut txn = store.begin(dropped).await.unwrap();
+        txn.tenant_create(dropped, "dropped", now).await.unwrap();
         drop(txn);
 
-        let mut txn = store.begin().await.unwrap();
-        txn.tenant_create(common::TenantId::new(), "kept", now).await.unwrap();
+        let mut txn = store.begin(kept).await.unwrap();
+        txn.tenant_create(kept, "kept", now).await.unwrap();
         txn.commit().await.unwrap();
-        let names: Vec<String> =
-            sqlx::query_scalar("SELECT name FROM tenants").fetch_all(&store.reads).await.unwrap();
-        assert_eq!(names, ["kept"]);
+        let names: Vec<(String,)> = store.all(kept, sql("SELECT name FROM tenants")).await.unwrap();
+        assert_eq!(names, [("kept".to_owned(),)]);
     }
 
     #[tokio::test]
-    async fn only_sqlite_is_opened() {
-        let opened = Store::open("postgres://localhost/x", Hub::default()).await;
-        assert!(matches!(opened, Err(OpenError::Unsupported)));
+    async fn other_databases_are_refused() {
+        for (url, owner) in [("mysql://localhost/x", None), ("sqlite::memory:", Some("postgres://x/y"))] {
+            let opened = Store::open(url, owner, Hub::default()).await;
+            let refused = matches!(opened, Err(OpenError::Unsupported | OpenError::OwnerUnsupported));
+            assert!(refused, "{url}");
+        }
     }
 }

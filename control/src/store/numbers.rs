@@ -1,10 +1,10 @@
 //! Phone numbers.
 
 use common::TenantId;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use time::OffsetDateTime;
 
-use super::{Store, StoreError, Txn, from_json, from_millis, from_word, millis, to_json};
+use super::{Sql, Store, StoreError, Txn, from_json, from_millis, from_word, millis, sql, to_json};
 use crate::model::{Number, NumberSettings, Route};
 
 /// A number to make.
@@ -47,36 +47,29 @@ impl Row {
 impl Store {
     /// The tenant's numbers, in order; at most 1000.
     pub(crate) async fn number_list(&self, tenant: TenantId) -> Result<Vec<Number>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT number, label, route, settings, created_at FROM numbers
-             WHERE tenant_id = ?1 ORDER BY number LIMIT 1000",
-        )
-        .bind(tenant.as_uuid())
-        .fetch_all(&mut *self.reader().await?)
-        .await?;
+        let statement = sql("SELECT number, label, route, settings, created_at FROM numbers
+             WHERE tenant_id = $1 ORDER BY number LIMIT 1000");
+        let rows: Vec<Row> = self.all(tenant, statement.bind(tenant.as_uuid())).await?;
         rows.into_iter().map(Row::read).collect()
     }
 
     /// One number.
     pub(crate) async fn number_fetch(&self, tenant: TenantId, number: &str) -> Result<Number, StoreError> {
-        fetch(&mut *self.reader().await?, tenant, number).await
+        self.one::<Row>(tenant, select(tenant, number)).await?.read()
     }
 }
 
 impl Txn {
     /// How many numbers the tenant has.
     pub(crate) async fn number_count(&mut self, tenant: TenantId) -> Result<i64, StoreError> {
-        let query = "SELECT count(*) FROM numbers WHERE tenant_id = ?1";
-        Ok(sqlx::query_scalar(query).bind(tenant.as_uuid()).fetch_one(self.conn()).await?)
+        let statement = sql("SELECT count(*) FROM numbers WHERE tenant_id = $1");
+        let (count,) = statement.bind(tenant.as_uuid()).one(&mut self.tx).await?;
+        Ok(count)
     }
 
     /// Whether the tenant has this number.
     pub(crate) async fn number_exists(&mut self, tenant: TenantId, number: &str) -> Result<bool, StoreError> {
-        match fetch(self.conn(), tenant, number).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::NotFound) => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(select(tenant, number).optional::<Row>(&mut self.tx).await?.is_some())
     }
 
     /// Makes a number. `None`: the tenant has it already.
@@ -86,19 +79,18 @@ impl Txn {
         new: NumberNew<'_>,
         now: OffsetDateTime,
     ) -> Result<Option<Number>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(
-            "INSERT INTO numbers (tenant_id, number, label, route, settings, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING
-             RETURNING number, label, route, settings, created_at",
-        )
-        .bind(tenant.as_uuid())
-        .bind(new.number)
-        .bind(new.label)
-        .bind(new.route.as_str())
-        .bind(to_json(new.settings))
-        .bind(millis(now))
-        .fetch_optional(self.conn())
-        .await?;
+        let row: Option<Row> =
+            sql("INSERT INTO numbers (tenant_id, number, label, route, settings, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+             RETURNING number, label, route, settings, created_at")
+            .bind(tenant.as_uuid())
+            .bind(new.number)
+            .bind(new.label)
+            .bind(new.route.as_str())
+            .bind(to_json(new.settings))
+            .bind(millis(now))
+            .optional(&mut self.tx)
+            .await?;
         row.map(Row::read).transpose()
     }
 
@@ -109,40 +101,32 @@ impl Txn {
         number: &str,
         change: &NumberChange,
     ) -> Result<Number, StoreError> {
-        sqlx::query(
-            "UPDATE numbers SET label = coalesce(?3, label), route = coalesce(?4, route),
-                 settings = coalesce(?5, settings)
-             WHERE tenant_id = ?1 AND number = ?2",
-        )
+        sql("UPDATE numbers SET label = coalesce($3, label), route = coalesce($4, route),
+                 settings = coalesce($5, settings)
+             WHERE tenant_id = $1 AND number = $2")
         .bind(tenant.as_uuid())
         .bind(number)
         .bind(&change.label)
         .bind(change.route.map(Route::as_str))
         .bind(change.settings.as_ref().map(to_json))
-        .execute(self.conn())
+        .run(&mut self.tx)
         .await?;
-        fetch(self.conn(), tenant, number).await
+        select(tenant, number).one::<Row>(&mut self.tx).await?.read()
     }
 
     /// Forgets a number. Its calls stay.
     pub(crate) async fn number_delete(&mut self, tenant: TenantId, number: &str) -> Result<(), StoreError> {
-        let deleted = sqlx::query("DELETE FROM numbers WHERE tenant_id = ?1 AND number = ?2")
+        let deleted = sql("DELETE FROM numbers WHERE tenant_id = $1 AND number = $2")
             .bind(tenant.as_uuid())
             .bind(number)
-            .execute(self.conn())
+            .run(&mut self.tx)
             .await?;
-        if deleted.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 }
 
-async fn fetch(conn: &mut SqliteConnection, tenant: TenantId, number: &str) -> Result<Number, StoreError> {
-    let row: Row = sqlx::query_as(
-        "SELECT number, label, route, settings, created_at FROM numbers
-         WHERE tenant_id = ?1 AND number = ?2",
-    )
-    .bind(tenant.as_uuid())
-    .bind(number)
-    .fetch_one(conn)
-    .await?;
-    row.read()
+fn select(tenant: TenantId, number: &str) -> Sql {
+    sql("SELECT number, label, route, settings, created_at FROM numbers WHERE tenant_id = $1 AND number = $2")
+        .bind(tenant.as_uuid())
+        .bind(number)
 }

@@ -4,7 +4,7 @@ use common::{CallId, NodeId, StreamSid, TenantId};
 use sqlx::FromRow;
 use time::OffsetDateTime;
 
-use super::{StoreError, Txn, from_millis, from_word, millis, to_json};
+use super::{StoreError, Txn, from_millis, from_word, millis, sql, to_json};
 use crate::twilio::status::{End, EndSource, Progress};
 
 impl Txn {
@@ -14,14 +14,13 @@ impl Txn {
         tenant: TenantId,
         call: CallId,
     ) -> Result<Progress, StoreError> {
-        let row: ProgressRow = sqlx::query_as(
-            "SELECT started_at, answered_at, status, end_at, end_seconds, end_source, end_sequence
-             FROM calls WHERE tenant_id = ?1 AND id = ?2",
-        )
-        .bind(tenant.as_uuid())
-        .bind(call.as_uuid())
-        .fetch_one(self.conn())
-        .await?;
+        let row: ProgressRow =
+            sql("SELECT started_at, answered_at, status, end_at, end_seconds, end_source, end_sequence
+             FROM calls WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.as_uuid())
+            .bind(call.as_uuid())
+            .one(&mut self.tx)
+            .await?;
         row.read()
     }
 
@@ -33,12 +32,10 @@ impl Txn {
         progress: &Progress,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE calls SET started_at = ?3, answered_at = ?4, ended_at = ?5, status = ?6,
-                 duration_seconds = ?7, end_source = ?8, end_sequence = ?9, end_at = ?10, end_seconds = ?11,
-                 active_at = max(active_at, ?12)
-             WHERE tenant_id = ?1 AND id = ?2",
-        )
+        sql("UPDATE calls SET started_at = $3, answered_at = $4, ended_at = $5, status = $6,
+                 duration_seconds = $7, end_source = $8, end_sequence = $9, end_at = $10, end_seconds = $11,
+                 active_at = CASE WHEN active_at < $12 THEN $12 ELSE active_at END
+             WHERE tenant_id = $1 AND id = $2")
         .bind(tenant.as_uuid())
         .bind(call.as_uuid())
         .bind(millis(progress.started_at))
@@ -51,7 +48,7 @@ impl Txn {
         .bind(progress.end.map(|end| millis(end.at)))
         .bind(progress.end.and_then(|end| end.seconds))
         .bind(millis(now))
-        .execute(self.conn())
+        .run(&mut self.tx)
         .await?;
         Ok(())
     }
@@ -63,20 +60,19 @@ impl Txn {
         call: CallId,
         sequence: u32,
     ) -> Result<bool, StoreError> {
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT last_sequence FROM calls WHERE tenant_id = ?1 AND id = ?2")
-                .bind(tenant.as_uuid())
-                .bind(call.as_uuid())
-                .fetch_one(self.conn())
-                .await?;
+        let (last,): (Option<i64>,) = sql("SELECT last_sequence FROM calls WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.as_uuid())
+            .bind(call.as_uuid())
+            .one(&mut self.tx)
+            .await?;
         if last.is_some_and(|last| last > i64::from(sequence)) {
             return Ok(true);
         }
-        sqlx::query("UPDATE calls SET last_sequence = ?3 WHERE tenant_id = ?1 AND id = ?2")
+        sql("UPDATE calls SET last_sequence = $3 WHERE tenant_id = $1 AND id = $2")
             .bind(tenant.as_uuid())
             .bind(call.as_uuid())
             .bind(sequence)
-            .execute(self.conn())
+            .run(&mut self.tx)
             .await?;
         Ok(false)
     }
@@ -91,10 +87,10 @@ impl Txn {
         tracks: &[String],
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
-        let changed = sqlx::query(
-            "UPDATE calls SET media_node = ?3, media_stream = ?4, media_tracks = ?5, media_since = ?6,
-                 active_at = max(active_at, ?6)
-             WHERE tenant_id = ?1 AND id = ?2 AND (media_node IS NOT ?3 OR media_stream IS NOT ?4)",
+        let changed = sql(
+            "UPDATE calls SET media_node = $3, media_stream = $4, media_tracks = $5, media_since = $6,
+                 active_at = CASE WHEN active_at < $6 THEN $6 ELSE active_at END
+             WHERE tenant_id = $1 AND id = $2 AND (media_node IS DISTINCT FROM $3 OR media_stream IS DISTINCT FROM $4)",
         )
         .bind(tenant.as_uuid())
         .bind(call.as_uuid())
@@ -102,9 +98,9 @@ impl Txn {
         .bind(stream.map(String::from))
         .bind(to_json(tracks))
         .bind(millis(now))
-        .execute(self.conn())
+        .run(&mut self.tx)
         .await?;
-        Ok(changed.rows_affected() == 1)
+        Ok(changed == 1)
     }
 
     /// The call's audio is gone, if it is still with this node and (when given) this stream. `false`: it
@@ -117,20 +113,18 @@ impl Txn {
         stream: Option<StreamSid>,
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
-        let changed = sqlx::query(
-            "UPDATE calls SET media_node = NULL, media_stream = NULL, media_since = NULL,
-                 active_at = max(active_at, ?5)
-             WHERE tenant_id = ?1 AND id = ?2 AND media_node = ?3
-               AND (?4 IS NULL OR media_stream IS NULL OR media_stream = ?4)",
-        )
+        let changed = sql("UPDATE calls SET media_node = NULL, media_stream = NULL, media_since = NULL,
+                 active_at = CASE WHEN active_at < $5 THEN $5 ELSE active_at END
+             WHERE tenant_id = $1 AND id = $2 AND media_node = $3
+               AND ($4 IS NULL OR media_stream IS NULL OR media_stream = $4)")
         .bind(tenant.as_uuid())
         .bind(call.as_uuid())
         .bind(node.as_uuid())
         .bind(stream.map(String::from))
         .bind(millis(now))
-        .execute(self.conn())
+        .run(&mut self.tx)
         .await?;
-        Ok(changed.rows_affected() == 1)
+        Ok(changed == 1)
     }
 }
 

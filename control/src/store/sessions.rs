@@ -2,11 +2,11 @@
 
 use common::token::Mode;
 use common::{CallId, NodeId, SessionId, TenantId, UserId};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Txn, calls, from_millis, millis};
+use super::{Store, StoreError, Tx, Txn, calls, from_millis, millis, sql};
 use crate::model::{CallRef, Listener, Person};
 
 /// A session to make.
@@ -84,23 +84,17 @@ impl Store {
         tenant: TenantId,
         call: CallRef,
     ) -> Result<Vec<Listener>, StoreError> {
-        let mut conn = self.reader().await?;
-        let (id, sid) = calls::parts(call);
-        let id: Uuid =
-            sqlx::query_scalar("SELECT id FROM calls WHERE tenant_id = ?1 AND (id = ?2 OR call_sid = ?3)")
-                .bind(tenant.as_uuid())
-                .bind(id)
-                .bind(sid)
-                .fetch_one(&mut *conn)
-                .await?;
-        let rows: Vec<Row> = sqlx::query_as(select_session!(
-            "WHERE s.tenant_id = ?1 AND s.call_id = ?2 AND s.ended_at IS NULL AND s.connected_at IS NOT NULL
+        let mut tx = self.read(tenant).await?;
+        let call = calls::id_of(&mut tx, tenant, call).await?;
+        let rows: Vec<Row> = sql(select_session!(
+            "WHERE s.tenant_id = $1 AND s.call_id = $2 AND s.ended_at IS NULL AND s.connected_at IS NOT NULL
              ORDER BY s.connected_at, s.id LIMIT 1000"
         ))
         .bind(tenant.as_uuid())
-        .bind(id)
-        .fetch_all(&mut *conn)
+        .bind(call)
+        .all(&mut tx)
         .await?;
+        tx.commit().await?;
         let states = rows.into_iter().map(Row::read).collect::<Result<Vec<_>, _>>()?;
         Ok(states.into_iter().filter_map(|state| state.connected).collect())
     }
@@ -114,9 +108,9 @@ impl Txn {
         new: &NewSession,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        sqlx::query(
+        sql(
             "INSERT INTO sessions (tenant_id, id, call_id, user_id, mode, reason, notes, created_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(tenant.as_uuid())
         .bind(new.id.as_uuid())
@@ -127,7 +121,7 @@ impl Txn {
         .bind(&new.notes)
         .bind(millis(now))
         .bind(millis(new.expires_at))
-        .execute(self.conn())
+        .run(&mut self.tx)
         .await?;
         Ok(())
     }
@@ -138,7 +132,7 @@ impl Txn {
         tenant: TenantId,
         session: SessionId,
     ) -> Result<SessionState, StoreError> {
-        fetch(self.conn(), tenant, session).await
+        fetch(&mut self.tx, tenant, session).await
     }
 
     /// A session carries audio from now on. `None`: it did already, or it is over.
@@ -149,17 +143,15 @@ impl Txn {
         node: NodeId,
         now: OffsetDateTime,
     ) -> Result<Option<SessionState>, StoreError> {
-        let changed = sqlx::query(
-            "UPDATE sessions SET connected_at = ?4, node = ?3
-             WHERE tenant_id = ?1 AND id = ?2 AND connected_at IS NULL AND ended_at IS NULL",
-        )
+        let changed = sql("UPDATE sessions SET connected_at = $4, node = $3
+             WHERE tenant_id = $1 AND id = $2 AND connected_at IS NULL AND ended_at IS NULL")
         .bind(tenant.as_uuid())
         .bind(session.as_uuid())
         .bind(node.as_uuid())
         .bind(millis(now))
-        .execute(self.conn())
+        .run(&mut self.tx)
         .await?;
-        match changed.rows_affected() {
+        match changed {
             0 => Ok(None),
             _ => self.session_fetch(tenant, session).await.map(Some),
         }
@@ -173,17 +165,17 @@ impl Txn {
         reason: &str,
         now: OffsetDateTime,
     ) -> Result<Option<SessionState>, StoreError> {
-        let before = match fetch(self.conn(), tenant, session).await {
+        let before = match fetch(&mut self.tx, tenant, session).await {
             Ok(state) if !state.is_over => state,
             Ok(_) | Err(StoreError::NotFound) => return Ok(None),
             Err(error) => return Err(error),
         };
-        sqlx::query("UPDATE sessions SET ended_at = ?3, end_reason = ?4 WHERE tenant_id = ?1 AND id = ?2")
+        sql("UPDATE sessions SET ended_at = $3, end_reason = $4 WHERE tenant_id = $1 AND id = $2")
             .bind(tenant.as_uuid())
             .bind(session.as_uuid())
             .bind(millis(now))
             .bind(reason)
-            .execute(self.conn())
+            .run(&mut self.tx)
             .await?;
         Ok(Some(before))
     }
@@ -195,14 +187,12 @@ impl Txn {
         session: SessionId,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE sessions SET revoked_at = coalesce(revoked_at, ?3) WHERE tenant_id = ?1 AND id = ?2",
-        )
-        .bind(tenant.as_uuid())
-        .bind(session.as_uuid())
-        .bind(millis(now))
-        .execute(self.conn())
-        .await?;
+        sql("UPDATE sessions SET revoked_at = coalesce(revoked_at, $3) WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.as_uuid())
+            .bind(session.as_uuid())
+            .bind(millis(now))
+            .run(&mut self.tx)
+            .await?;
         Ok(())
     }
 
@@ -212,26 +202,22 @@ impl Txn {
         tenant: TenantId,
         user: UserId,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let ids: Vec<Uuid> = sqlx::query_scalar(
-            "SELECT id FROM sessions WHERE tenant_id = ?1 AND user_id = ?2 AND ended_at IS NULL LIMIT 1000",
+        let ids: Vec<(Uuid,)> = sql(
+            "SELECT id FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL LIMIT 1000",
         )
         .bind(tenant.as_uuid())
         .bind(user.as_uuid())
-        .fetch_all(self.conn())
+        .all(&mut self.tx)
         .await?;
-        Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+        Ok(ids.into_iter().map(|(id,)| SessionId::from_uuid(id)).collect())
     }
 }
 
-async fn fetch(
-    conn: &mut SqliteConnection,
-    tenant: TenantId,
-    session: SessionId,
-) -> Result<SessionState, StoreError> {
-    let row: Row = sqlx::query_as(select_session!("WHERE s.tenant_id = ?1 AND s.id = ?2"))
+async fn fetch(tx: &mut Tx, tenant: TenantId, session: SessionId) -> Result<SessionState, StoreError> {
+    let row: Row = sql(select_session!("WHERE s.tenant_id = $1 AND s.id = $2"))
         .bind(tenant.as_uuid())
         .bind(session.as_uuid())
-        .fetch_one(conn)
+        .one(tx)
         .await?;
     row.read()
 }

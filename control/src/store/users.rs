@@ -1,11 +1,11 @@
-//! Tenants, people, and how long they stay signed in.
+//! Tenants and their people.
 
 use common::{TenantId, UserId};
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Txn, from_word, millis};
+use super::{Store, StoreError, Tx, Txn, from_word, millis, sql};
 use crate::model::{Role, Tenant, User};
 
 /// A person and what their password is checked against.
@@ -31,24 +31,6 @@ pub(crate) struct UserPatch {
     pub(crate) name: Option<String>,
     pub(crate) role: Option<Role>,
     pub(crate) disabled: Option<bool>,
-}
-
-/// A sign-in to keep.
-pub(crate) struct SignIn {
-    pub(crate) id: Uuid,
-    pub(crate) user: UserId,
-    pub(crate) expires_at: OffsetDateTime,
-}
-
-/// What became of a refresh token that somebody sent.
-#[derive(Debug)]
-pub(crate) enum Rotation {
-    /// It was good, and is used now: this sign-in goes on.
-    Good { tenant: TenantId, sign_in: Uuid, user: Box<User>, expires_at: OffsetDateTime },
-    /// It was used before, too long ago for two tabs: the sign-in is over.
-    Reused,
-    /// Nobody knows it, or its sign-in is over.
-    Unknown,
 }
 
 #[derive(FromRow)]
@@ -87,13 +69,14 @@ macro_rules! select_user {
 }
 
 impl Store {
-    /// The person who signs in with this e-mail (lower case), and so their tenant. Disabled people are
-    /// nobody. **Finds the tenant**, so takes none.
-    pub(crate) async fn user_by_email(&self, email: &str) -> Result<Option<UserAuth>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(select_user!("WHERE u.email = ?1 AND u.disabled = 0"))
-            .bind(email)
-            .fetch_optional(&mut *self.reader().await?)
-            .await?;
+    /// The tenant's person who signs in with this e-mail (lower case). Disabled people are nobody.
+    pub(crate) async fn user_by_email(
+        &self,
+        tenant: TenantId,
+        email: &str,
+    ) -> Result<Option<UserAuth>, StoreError> {
+        let statement = sql(select_user!("WHERE u.tenant_id = $1 AND u.email = $2 AND NOT u.disabled"));
+        let row: Option<Row> = self.optional(tenant, statement.bind(tenant.as_uuid()).bind(email)).await?;
         row.map(Row::read).transpose()
     }
 
@@ -105,41 +88,21 @@ impl Store {
         sign_in: Uuid,
         now: OffsetDateTime,
     ) -> Result<Option<User>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(select_user!(
+        let statement = sql(select_user!(
             "JOIN sign_ins s ON s.tenant_id = u.tenant_id AND s.user_id = u.id
-             WHERE u.tenant_id = ?1 AND u.id = ?2 AND u.disabled = 0
-               AND s.id = ?3 AND s.revoked_at IS NULL AND s.expires_at > ?4"
-        ))
-        .bind(tenant.as_uuid())
-        .bind(user.as_uuid())
-        .bind(sign_in)
-        .bind(millis(now))
-        .fetch_optional(&mut *self.reader().await?)
-        .await?;
+             WHERE u.tenant_id = $1 AND u.id = $2 AND NOT u.disabled
+               AND s.id = $3 AND s.revoked_at IS NULL AND s.expires_at > $4"
+        ));
+        let statement = statement.bind(tenant.as_uuid()).bind(user.as_uuid()).bind(sign_in).bind(millis(now));
+        let row: Option<Row> = self.optional(tenant, statement).await?;
         Ok(row.map(Row::read).transpose()?.map(|auth| auth.user))
-    }
-
-    /// Whose sign-in a refresh token belongs to, used or not. **Finds the tenant**, so takes none.
-    pub(crate) async fn refresh_token_owner(
-        &self,
-        hash: [u8; 32],
-    ) -> Result<Option<(TenantId, Uuid)>, StoreError> {
-        let row: Option<(Uuid, Uuid)> =
-            sqlx::query_as("SELECT tenant_id, sign_in_id FROM refresh_tokens WHERE hash = ?1")
-                .bind(hash.to_vec())
-                .fetch_optional(&mut *self.reader().await?)
-                .await?;
-        Ok(row.map(|(tenant, sign_in)| (TenantId::from_uuid(tenant), sign_in)))
     }
 
     /// The tenant's people who may sign in, by name; at most 1000.
     pub(crate) async fn user_list(&self, tenant: TenantId) -> Result<Vec<User>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(select_user!(
-            "WHERE u.tenant_id = ?1 AND u.disabled = 0 ORDER BY u.name, u.id LIMIT 1000"
-        ))
-        .bind(tenant.as_uuid())
-        .fetch_all(&mut *self.reader().await?)
-        .await?;
+        let statement =
+            sql(select_user!("WHERE u.tenant_id = $1 AND NOT u.disabled ORDER BY u.name, u.id LIMIT 1000"));
+        let rows: Vec<Row> = self.all(tenant, statement.bind(tenant.as_uuid())).await?;
         rows.into_iter().map(|row| Ok(row.read()?.user)).collect()
     }
 }
@@ -152,22 +115,13 @@ impl Txn {
         name: &str,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO tenants (id, name, created_at) VALUES (?1, ?2, ?3)")
+        sql("INSERT INTO tenants (id, name, created_at) VALUES ($1, $2, $3)")
             .bind(tenant.as_uuid())
             .bind(name)
             .bind(millis(now))
-            .execute(self.conn())
+            .run(&mut self.tx)
             .await?;
         Ok(())
-    }
-
-    /// The tenant of the person with this e-mail, disabled or not. **Finds the tenant**, so takes none.
-    pub(crate) async fn tenant_by_email(&mut self, email: &str) -> Result<Option<TenantId>, StoreError> {
-        let tenant: Option<Uuid> = sqlx::query_scalar("SELECT tenant_id FROM users WHERE email = ?1")
-            .bind(email)
-            .fetch_optional(self.conn())
-            .await?;
-        Ok(tenant.map(TenantId::from_uuid))
     }
 
     /// Makes a person. `false`: somebody, maybe of another tenant, has this e-mail.
@@ -177,10 +131,8 @@ impl Txn {
         new: NewUser<'_>,
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
-        let made = sqlx::query(
-            "INSERT INTO users (tenant_id, id, email, name, role, password_hash, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (email) DO NOTHING",
-        )
+        let made = sql("INSERT INTO users (tenant_id, id, email, name, role, password_hash, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING")
         .bind(tenant.as_uuid())
         .bind(new.id.as_uuid())
         .bind(new.email)
@@ -188,9 +140,9 @@ impl Txn {
         .bind(new.role.as_str())
         .bind(new.password_hash)
         .bind(millis(now))
-        .execute(self.conn())
+        .run(&mut self.tx)
         .await?;
-        Ok(made.rows_affected() == 1)
+        Ok(made == 1)
     }
 
     /// Changes a person, and gives what they are then.
@@ -200,176 +152,36 @@ impl Txn {
         user: UserId,
         patch: &UserPatch,
     ) -> Result<User, StoreError> {
-        sqlx::query(
-            "UPDATE users SET name = coalesce(?3, name), role = coalesce(?4, role),
-                 disabled = coalesce(?5, disabled)
-             WHERE tenant_id = ?1 AND id = ?2",
-        )
+        sql("UPDATE users SET name = coalesce($3, name), role = coalesce($4, role),
+                 disabled = coalesce($5, disabled)
+             WHERE tenant_id = $1 AND id = $2")
         .bind(tenant.as_uuid())
         .bind(user.as_uuid())
         .bind(&patch.name)
         .bind(patch.role.map(Role::as_str))
         .bind(patch.disabled)
-        .execute(self.conn())
+        .run(&mut self.tx)
         .await?;
-        let row: Row = sqlx::query_as(select_user!("WHERE u.tenant_id = ?1 AND u.id = ?2"))
+        let row: Row = sql(select_user!("WHERE u.tenant_id = $1 AND u.id = $2"))
             .bind(tenant.as_uuid())
             .bind(user.as_uuid())
-            .fetch_one(self.conn())
+            .one(&mut self.tx)
             .await?;
         Ok(row.read()?.user)
     }
 
     /// How many people of the tenant can manage it.
     pub(crate) async fn admin_count(&mut self, tenant: TenantId) -> Result<i64, StoreError> {
-        let query = "SELECT count(*) FROM users WHERE tenant_id = ?1 AND role = 'admin' AND disabled = 0";
-        Ok(sqlx::query_scalar(query).bind(tenant.as_uuid()).fetch_one(self.conn()).await?)
-    }
-
-    /// Keeps a sign-in.
-    pub(crate) async fn sign_in_create(
-        &mut self,
-        tenant: TenantId,
-        new: &SignIn,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO sign_ins (tenant_id, id, user_id, created_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )
-        .bind(tenant.as_uuid())
-        .bind(new.id)
-        .bind(new.user.as_uuid())
-        .bind(millis(now))
-        .bind(millis(new.expires_at))
-        .execute(self.conn())
-        .await?;
-        Ok(())
-    }
-
-    /// Ends a sign-in: its access and refresh tokens are good for nothing from now on.
-    pub(crate) async fn sign_in_revoke(
-        &mut self,
-        tenant: TenantId,
-        sign_in: Uuid,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE sign_ins SET revoked_at = ?3 WHERE tenant_id = ?1 AND id = ?2 AND revoked_at IS NULL",
-        )
-        .bind(tenant.as_uuid())
-        .bind(sign_in)
-        .bind(millis(now))
-        .execute(self.conn())
-        .await?;
-        Ok(())
-    }
-
-    /// Ends all sign-ins of a person.
-    pub(crate) async fn sign_ins_revoke(
-        &mut self,
-        tenant: TenantId,
-        user: UserId,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE sign_ins SET revoked_at = ?3
-             WHERE tenant_id = ?1 AND user_id = ?2 AND revoked_at IS NULL",
-        )
-        .bind(tenant.as_uuid())
-        .bind(user.as_uuid())
-        .bind(millis(now))
-        .execute(self.conn())
-        .await?;
-        Ok(())
-    }
-
-    /// Keeps a refresh token's hash.
-    pub(crate) async fn refresh_token_create(
-        &mut self,
-        tenant: TenantId,
-        sign_in: Uuid,
-        hash: [u8; 32],
-        now: OffsetDateTime,
-        expires_at: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO refresh_tokens (tenant_id, sign_in_id, hash, created_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )
-        .bind(tenant.as_uuid())
-        .bind(sign_in)
-        .bind(hash.to_vec())
-        .bind(millis(now))
-        .bind(millis(expires_at))
-        .execute(self.conn())
-        .await?;
-        Ok(())
-    }
-
-    /// Uses a refresh token, once; a second use within `grace` of the first is two tabs, a later one is
-    /// theft and ends the sign-in. **Finds the tenant**, so takes none.
-    pub(crate) async fn refresh_token_use(
-        &mut self,
-        hash: [u8; 32],
-        now: OffsetDateTime,
-        grace: std::time::Duration,
-    ) -> Result<Rotation, StoreError> {
-        let found: Option<TokenRow> = sqlx::query_as(
-            "SELECT r.tenant_id, r.sign_in_id, r.used_at, s.user_id, s.expires_at
-             FROM refresh_tokens r
-             JOIN sign_ins s ON s.tenant_id = r.tenant_id AND s.id = r.sign_in_id
-             WHERE r.hash = ?1 AND r.expires_at > ?2 AND s.revoked_at IS NULL AND s.expires_at > ?2",
-        )
-        .bind(hash.to_vec())
-        .bind(millis(now))
-        .fetch_optional(self.conn())
-        .await?;
-        let Some(found) = found else { return Ok(Rotation::Unknown) };
-        let tenant = TenantId::from_uuid(found.tenant_id);
-        if found.used_at.is_some_and(|used| millis(now - grace) > used) {
-            self.sign_in_revoke(tenant, found.sign_in_id, now).await?;
-            return Ok(Rotation::Reused);
-        }
-        sqlx::query("UPDATE refresh_tokens SET used_at = coalesce(used_at, ?2) WHERE hash = ?1")
-            .bind(hash.to_vec())
-            .bind(millis(now))
-            .execute(self.conn())
-            .await?;
-        let row: Option<Row> =
-            sqlx::query_as(select_user!("WHERE u.tenant_id = ?1 AND u.id = ?2 AND u.disabled = 0"))
-                .bind(found.tenant_id)
-                .bind(found.user_id)
-                .fetch_optional(self.conn())
-                .await?;
-        let Some(row) = row else { return Ok(Rotation::Unknown) };
-        Ok(Rotation::Good {
-            tenant,
-            sign_in: found.sign_in_id,
-            user: Box::new(row.read()?.user),
-            expires_at: super::from_millis(found.expires_at)?,
-        })
-    }
-
-    /// Forgets sign-ins and refresh tokens that ended before `now`. Of **every tenant**: a clock asks.
-    pub(crate) async fn sign_ins_forget(&mut self, now: OffsetDateTime) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sign_ins WHERE expires_at <= ?1")
-            .bind(millis(now))
-            .execute(self.conn())
-            .await?;
-        sqlx::query("DELETE FROM refresh_tokens WHERE expires_at <= ?1")
-            .bind(millis(now))
-            .execute(self.conn())
-            .await?;
-        Ok(())
+        let statement =
+            sql("SELECT count(*) FROM users WHERE tenant_id = $1 AND role = 'admin' AND NOT disabled");
+        let (count,) = statement.bind(tenant.as_uuid()).one(&mut self.tx).await?;
+        Ok(count)
     }
 }
 
-#[derive(FromRow)]
-struct TokenRow {
-    tenant_id: Uuid,
-    sign_in_id: Uuid,
-    used_at: Option<i64>,
-    user_id: Uuid,
-    expires_at: i64,
+/// The person, as this transaction sees them. Disabled people are nobody.
+pub(super) async fn fetch(tx: &mut Tx, tenant: TenantId, user: UserId) -> Result<Option<User>, StoreError> {
+    let statement = sql(select_user!("WHERE u.tenant_id = $1 AND u.id = $2 AND NOT u.disabled"));
+    let row: Option<Row> = statement.bind(tenant.as_uuid()).bind(user.as_uuid()).optional(tx).await?;
+    Ok(row.map(Row::read).transpose()?.map(|auth| auth.user))
 }

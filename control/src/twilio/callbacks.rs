@@ -56,7 +56,7 @@ async fn take_status(app: &App, request: Request) -> Taken {
         return Ok(done(Outcome::Ignored));
     };
 
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(hook.tenant).await?;
     let Some(call) = call_of_status(&mut txn, &hook, sid, at).await? else {
         return Ok(done(Outcome::Ignored));
     };
@@ -148,7 +148,7 @@ async fn take_recording(app: &App, request: Request) -> Taken {
 /// Records something about a call that changes nothing in its record, once.
 async fn note(app: &App, hook: &Webhook, sid: CallSid, key: &str, kind: EventType, data: Value) -> Taken {
     let now = OffsetDateTime::now_utc();
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(hook.tenant).await?;
     let Some(call) = txn.call_by_sid(hook.tenant, sid).await? else {
         return Ok(done(Outcome::Ignored));
     };

@@ -74,14 +74,15 @@ async fn receive(app: &App, request: Request) -> Result<Webhook, ApiError> {
         form.get("AccountSid").and_then(|sid| sid.parse().ok()).ok_or(ApiError::BadSignature)?;
     let signature = parts.headers.get("x-twilio-signature").and_then(|value| value.to_str().ok());
     let signature = signature.ok_or(ApiError::BadSignature)?;
-    let known = app.store.account_by_sid(account).await?.ok_or(ApiError::BadSignature)?;
-    let auth_token = app.secrets.unseal(known.tenant, account, &known.sealed_token).map_err(|error| {
+    let tenant = app.store.tenant_by_account(account).await?.ok_or(ApiError::BadSignature)?;
+    let sealed = app.store.account_token(tenant, account).await?.ok_or(ApiError::BadSignature)?;
+    let auth_token = app.secrets.unseal(tenant, account, &sealed).map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "a webhook cannot be checked");
         ApiError::Internal(StoreError::Corrupt { what: "sealed auth token" })
     })?;
     let signed = if is_form { Body::Form(form.fields()) } else { Body::Raw(&body) };
     match signature::is_signed(&auth_token, &url, signed, signature) {
-        true => Ok(Webhook { tenant: known.tenant, account, auth_token, form }),
+        true => Ok(Webhook { tenant, account, auth_token, form }),
         false => Err(ApiError::BadSignature),
     }
 }

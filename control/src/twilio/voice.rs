@@ -87,7 +87,7 @@ async fn open(
         organization_number: &sides.organization,
         caller_name: caller_name.as_deref(),
     };
-    let mut txn = app.store.begin().await?;
+    let mut txn = app.store.begin(tenant).await?;
     let (call, is_new) = txn.call_open(tenant, &new, now).await?;
     if !txn.receipt_keep(tenant, call, "voice", now).await? {
         return Ok((call, Outcome::Duplicate));

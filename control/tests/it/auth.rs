@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
 
-use crate::server::{PASSWORD, Person, Server, code, cookie, email};
+use super::server::{PASSWORD, Person, Server, code, cookie, email};
 
 #[tokio::test]
 async fn a_person_signs_in_refreshes_and_signs_out() {

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::server::{NUMBER, Server, account, call_sid, code, voice};
+use super::server::{NUMBER, Server, account, call_sid, code, voice};
 
 #[tokio::test]
 async fn pages_have_every_call_once_newest_first() {

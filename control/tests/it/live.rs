@@ -12,8 +12,8 @@ use tokio_tungstenite::tungstenite::http::Response;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::server::{Person, Server, call_sid};
-use crate::sessions::{open, started};
+use super::server::{Person, Server, call_sid};
+use super::sessions::{open, started};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 

@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::server::{Server, code};
+use super::server::{Server, code};
 
 #[tokio::test]
 async fn what_the_api_does_not_have_is_a_problem() {
@@ -141,7 +141,7 @@ async fn a_configuration_that_cannot_be_is_refused_with_one_clear_line() {
         database_url: format!("sqlite://{}/a.db", dir.path().display()),
         ..Config::default()
     };
-    let bootstrap = crate::server::bootstrap(1);
+    let bootstrap = super::server::bootstrap(1);
     let with = |change: &dyn Fn(&mut Config)| {
         let mut config = Config { bootstrap: Some(bootstrap.clone()), ..base.clone() };
         change(&mut config);
@@ -152,7 +152,7 @@ async fn a_configuration_that_cannot_be_is_refused_with_one_clear_line() {
         (with(&|c| c.public_url = "calls.example.com".into()), "the public URL is not a URL"),
         (with(&|c| c.gateway_public_url = "wss://x".into()), "the gateway's public URL must begin with http"),
         (with(&|c| c.allowed_origins = vec!["*".into()]), "an allowed origin is not a URL"),
-        (with(&|c| c.database_url = "postgres://x/y".into()), "the database cannot be used"),
+        (with(&|c| c.database_url = "mysql://x/y".into()), "the database cannot be used"),
         (with(&|c| c.data_dir = "/proc/none".into()), "a key cannot be used"),
         (
             with(&|c| c.bootstrap = Some(control::Bootstrap { password: "short".into(), ..first(c) })),

@@ -6,8 +6,8 @@ use common::bus::{NodeEvent, StreamEnd};
 use control::{Config, Timings};
 use serde_json::json;
 
-use crate::server::{Server, call_sid, stream_sid};
-use crate::sessions::{alive, open, started};
+use super::server::{Server, call_sid, stream_sid};
+use super::sessions::{alive, open, started};
 
 /// Times that a test can wait for.
 fn short(config: &mut Config) {

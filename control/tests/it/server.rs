@@ -20,6 +20,10 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::STORE;
+use crate::Store;
+use crate::postgres::{self, Database};
+
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const NUMBER: &str = "+15550100";
@@ -35,9 +39,33 @@ pub(crate) struct Server {
     pub(crate) verifier: Verifier,
     pub(crate) node: NodeId,
     pub(crate) http: Client,
-    data: Arc<TempDir>,
+    pub(crate) data: Data,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
+}
+
+/// What outlives a server: its folder, and its database if that is not in the folder.
+#[derive(Clone)]
+pub(crate) struct Data {
+    folder: Arc<TempDir>,
+    pub(crate) postgres: Option<Database>,
+}
+
+impl Data {
+    async fn fresh() -> Self {
+        let postgres = match STORE {
+            Store::Sqlite => None,
+            Store::Postgres => Some(postgres::fresh().await),
+        };
+        Self { folder: Arc::new(tempfile::tempdir().unwrap()), postgres }
+    }
+
+    fn url(&self) -> String {
+        match &self.postgres {
+            None => format!("sqlite://{}/partyline.db", self.folder.path().display()),
+            Some(database) => database.url(postgres::SERVER),
+        }
+    }
 }
 
 /// Somebody who signed in.
@@ -87,7 +115,7 @@ impl Server {
     }
 
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        Self::open(Arc::new(tempfile::tempdir().unwrap()), change).await
+        Self::open(Data::fresh().await, change).await
     }
 
     /// With two tenants, numbers 1 and 2.
@@ -96,12 +124,21 @@ impl Server {
         first.restart(|_| {}).await
     }
 
-    async fn open(data: Arc<TempDir>, change: impl FnOnce(&mut Config)) -> Self {
+    /// One more process on the same data.
+    pub(crate) async fn beside(&self) -> Self {
+        self.beside_with(|_| {}).await
+    }
+
+    pub(crate) async fn beside_with(&self, change: impl FnOnce(&mut Config)) -> Self {
+        Self::open(self.data.clone(), change).await
+    }
+
+    async fn open(data: Data, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             public_url: PUBLIC_URL.to_owned(),
             gateway_public_url: GATEWAY_URL.to_owned(),
-            data_dir: data.path().to_owned(),
-            database_url: format!("sqlite://{}/partyline.db", data.path().display()),
+            data_dir: data.folder.path().to_owned(),
+            database_url: data.url(),
             bootstrap: Some(bootstrap(1)),
             ..Config::default()
         };
@@ -109,7 +146,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (bus, registry) = (Bus::in_process(), Registry::new());
-        let signer: Signer = control::signing_key(data.path()).unwrap();
+        let signer: Signer = control::signing_key(data.folder.path()).unwrap();
         let verifier = signer.verifier();
         let control = Control::new(config, listener, bus.clone(), signer, &registry).await.unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -132,12 +169,13 @@ impl Server {
     pub(crate) async fn kill_and_restart(self, change: impl FnOnce(&mut Config)) -> Self {
         let copy = tempfile::tempdir().unwrap();
         // The files as they are at this moment: what a killed process leaves behind.
-        for file in std::fs::read_dir(self.data.path()).unwrap() {
+        for file in std::fs::read_dir(self.data.folder.path()).unwrap() {
             let file = file.unwrap();
             std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
         }
         self.task.abort();
-        Self::open(Arc::new(copy), change).await
+        let data = Data { folder: Arc::new(copy), postgres: self.data.postgres.clone() };
+        Self::open(data, change).await
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::server::{Person, Server, call_sid, code};
+use super::server::{Person, Server, call_sid, code};
 
 #[tokio::test]
 async fn a_listener_is_granted_counted_and_gone() {

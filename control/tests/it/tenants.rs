@@ -4,8 +4,9 @@ use common::SessionId;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::server::{NUMBER, Person, Server};
-use crate::sessions::open;
+use super::keys::make_key;
+use super::server::{NUMBER, Person, Server};
+use super::sessions::open;
 
 /// Every method of every path that names something: a route added without a thought is tried too.
 #[tokio::test]
@@ -17,6 +18,7 @@ async fn whatever_a_path_names_does_not_exist_for_another_tenant() {
     let number = "+15550123";
     let made = server.send(&owner, Method::POST, "/api/numbers", Some(json!({ "number": number }))).await;
     assert_eq!(made.status(), StatusCode::CREATED);
+    let key = make_key(&server, &owner, &["calls:read"]).await;
     let sid =
         server.get(&owner, &format!("/api/calls/{call}")).await["call_sid"].as_str().unwrap().to_owned();
     let before = seen(&server, &owner, &call.to_string()).await;
@@ -30,6 +32,7 @@ async fn whatever_a_path_names_does_not_exist_for_another_tenant() {
         let user = owner.body["user"]["id"].as_str().unwrap();
         let by_id = path
             .replace("/users/{id}", &format!("/users/{user}"))
+            .replace("/keys/{id}", &format!("/keys/{}", &key[..20]))
             .replace("{number}", number)
             .replace("{sid}", &session.to_string())
             .replace("{id}", &call.to_string());

@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::server::{
+use super::server::{
     AUTH_TOKEN, NUMBER, PUBLIC_URL, Server, account, call_sid, code, sign, stream_sid, voice,
 };
 
@@ -249,7 +249,7 @@ async fn a_stream_callback_is_history_and_kept_once() {
     assert_eq!(events[1]["data"], json!({ "stream": mz, "twilio_event": "stream-error", "error": "31920" }));
 }
 
-async fn status(server: &Server, call: u32, step: usize) -> StatusCode {
+pub(super) async fn status(server: &Server, call: u32, step: usize) -> StatusCode {
     let words = ["queued", "initiated", "ringing", "in-progress", "completed"];
     let (ac, ca) = (account(1).to_string(), call_sid(call).to_string());
     let (number, at) = (step.to_string(), format!("Fri, 20 Nov 2026 08:00:0{step} +0000"));

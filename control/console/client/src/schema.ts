@@ -651,6 +651,149 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/keys": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The tenant's API keys. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["ApiKeys"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    /** Makes an API key that acts for the caller: never more than its scopes say, nor than the caller may then. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["KeyCreate"];
+        };
+      };
+      responses: {
+        201: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["KeyCreated"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `too_many_keys` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/keys/{id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Revokes an API key, from its next request on. */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `plk_…`, the first part of the key */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/live": {
     parameters: {
       query?: never;
@@ -668,7 +811,7 @@ export interface paths {
     get: {
       parameters: {
         query?: {
-          /** @description The access token, unless the subprotocol has it */
+          /** @description The access token or API key, unless the subprotocol has it */
           token?: string;
           /** @description Number of the last event that the client has */
           since?: number;
@@ -1304,6 +1447,40 @@ export interface components {
       /** @description Newest first; at most 1000. */
       calls: components["schemas"]["Call"][];
     };
+    /** @description What a program sends in place of a sign-in. */
+    ApiKey: {
+      /**
+       * Format: date-time
+       * @description Since when it is good.
+       */
+      created_at: string;
+      /**
+       * Format: date-time
+       * @description Until when. `null`: until it is revoked.
+       */
+      expires_at?: string | null;
+      /**
+       * @description What the key begins with.
+       * @example plk_0123456789abcdef
+       */
+      id: string;
+      /**
+       * Format: date-time
+       * @description When it was last used, to the minute. `null`: never.
+       */
+      last_used_at?: string | null;
+      /** @description What it is for. */
+      name: string;
+      /** @description What it may do. */
+      scopes: components["schemas"]["Scope"][];
+      /** @description Whom it acts for: what they may not do now, it may not either. */
+      user: components["schemas"]["Person"];
+    };
+    /** @description The tenant's API keys. */
+    ApiKeys: {
+      /** @description Oldest first, without those that were revoked. */
+      keys: components["schemas"]["ApiKey"][];
+    };
     /** @description A phone call. */
     Call: {
       /**
@@ -1432,6 +1609,26 @@ export interface components {
     /** @description A person's open connection to a call, and how it is heard. */
     Hearing: components["schemas"]["Listener"] & {
       quality?: components["schemas"]["Quality"] | null;
+    };
+    /** @description An API key to make. */
+    KeyCreate: {
+      /**
+       * Format: date-time
+       * @description Until when it is good (RFC 3339). Left out: until it is revoked.
+       */
+      expires_at?: string | null;
+      /** @description What it is for; 1 to 100 characters. */
+      name: string;
+      /** @description What it may do; at least one. */
+      scopes: components["schemas"]["Scope"][];
+    };
+    /** @description An API key that was made just now. */
+    KeyCreated: components["schemas"]["ApiKey"] & {
+      /**
+       * @description The key, to be sent as `Authorization: Bearer`. It is shown here and never again.
+       * @example plk_0123456789abcdef_…
+       */
+      key: string;
     };
     /** @description A person's open connection to a call. */
     Listener: {
@@ -1648,6 +1845,11 @@ export interface components {
      * @enum {string}
      */
     Route: "monitor" | "agent";
+    /**
+     * @description What an API key may do.
+     * @enum {string}
+     */
+    Scope: "calls:read" | "calls:write" | "calls:listen" | "numbers:read" | "numbers:write";
     /** @description Leave to open a connection. */
     SessionGrant: {
       /**
