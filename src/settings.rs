@@ -4,120 +4,21 @@
 //! environment and `--http-addr` as a flag. An unknown key, an empty secret or a value that does not parse
 //! ends the start with one line that names the key.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::Args;
 use common::AccountSid;
 use common::tls::Tls;
-use serde::Deserialize;
 
 mod gateway;
+mod raw;
 mod tls;
 
 pub use self::gateway::Limits;
 use self::gateway::threads;
-
-/// In front of every name in the environment.
-const PREFIX: &str = "PARTYLINE_";
-
-/// Names in the environment that are read elsewhere than here.
-const OTHER_NAMES: [&str; 2] = ["config", "log"];
-
-macro_rules! keys {
-    ($($(#[doc = $doc:literal])* $key:ident $(($secret:ident))?,)*) => {
-        /// Every key, as text and not yet checked.
-        #[derive(Args, Clone, Debug, Default, Deserialize, Eq, PartialEq)]
-        #[serde(deny_unknown_fields)]
-        pub struct Raw {
-            $($(#[doc = $doc])*
-            #[arg(long, value_name = "VALUE")]
-            pub $key: Option<String>,)*
-        }
-
-        impl Raw {
-            /// What is set here, and what `other` sets for the rest.
-            fn or(self, other: Self) -> Self {
-                Self { $($key: self.$key.or(other.$key),)* }
-            }
-
-            fn slot(&mut self, key: &str) -> Option<(&mut Option<String>, bool)> {
-                match key {
-                    $(stringify!($key) => {
-                        let marks: &[&str] = &[$(stringify!($secret))?];
-                        Some((&mut self.$key, !marks.is_empty()))
-                    })*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-keys! {
-    /// Control: API, console, Twilio's webhooks [default: 127.0.0.1:8080]
-    http_addr,
-    /// What Twilio and browsers call control; signatures are checked against it [default: http(s)://<http-addr>]
-    public_url,
-    /// Gateway: Twilio's sockets and WHEP [default: 127.0.0.1:8081]
-    gateway_http_addr,
-    /// What browsers call the gateway; Twilio gets the same as wss [default: http(s)://<gateway-http-addr>]
-    gateway_public_url,
-    /// Gateway: media over UDP [default: 127.0.0.1:8082]
-    gateway_udp_addr,
-    /// Gateway: media threads, each with the next UDP port [default: one a core]
-    gateway_threads,
-    /// Gateway: calls at the same time [default: 4096]
-    gateway_calls,
-    /// Gateway: listeners at the same time, about 20 kB each [default: 4096]
-    gateway_listeners,
-    /// Gateway: calls encoded at the same time, for each media thread; further ones are heard as mu-law [default: 300]
-    gateway_encoders,
-    /// Gateway: megabits a second to all listeners together [default: no limit]
-    gateway_egress_mbit,
-    /// Gateway: percent of a core, taken by a media thread, beyond which nobody is let in to listen [default: 90]
-    gateway_cpu_percent,
-    /// Gateway: who hears mu-law instead of Opus: `auto` (who prefers it, and who needs one encoder too many), `off`, `always` [default: auto]
-    gateway_pcmu,
-    /// Addresses that ICE announces instead, separated by commas: needed behind a port forward
-    gateway_public_ips,
-    /// PEM file: the certificate and its chain; both planes then serve https and wss instead of http and ws
-    tls_cert,
-    /// PEM file: the certificate's key; both files are read anew when they change
-    tls_key,
-    /// Metrics and health; never public [default: 127.0.0.1:8083]
-    admin_addr,
-    /// Where records are kept: sqlite://… or postgres://… [default: sqlite://<data-dir>/partyline.db]
-    database_url(secret),
-    /// The same PostgreSQL database as the role that owns its tables: with it the start brings them up to date
-    database_owner_url(secret),
-    /// Redis, for planes in processes apart; `up` has them in one and needs none
-    redis_url,
-    /// Keys and the SQLite database [default: ./data]
-    data_dir,
-    /// Further origins whose pages may use the API and WHEP, separated by commas
-    allowed_origins,
-    /// Sessions a person may open a minute, and as many at once [default: 60]
-    sessions_per_minute,
-    /// Name of the first tenant, made once
-    bootstrap_tenant,
-    /// E-mail address of its admin
-    bootstrap_email,
-    /// The admin's password
-    bootstrap_password(secret),
-    /// The tenant's Twilio account
-    bootstrap_twilio_account_sid,
-    /// The account's auth token
-    bootstrap_twilio_auth_token(secret),
-    /// The tenant's number, E.164: a call to it is theirs
-    bootstrap_twilio_number,
-    /// Whom a call to that number is put through to, E.164
-    bootstrap_twilio_dial,
-    /// Base of Twilio's REST API, so that a stand-in can be used
-    twilio_api_url,
-}
+use self::raw::PREFIX;
+pub use self::raw::Raw;
 
 /// A setting that cannot be used. Its text is one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -153,80 +54,6 @@ pub enum SettingsError {
         /// The name of the variable or key.
         name: String,
     },
-}
-
-impl Raw {
-    /// These flags over this environment over this file.
-    pub fn layered(
-        flags: Self,
-        environment: impl IntoIterator<Item = (String, String)>,
-        file: Option<&Path>,
-    ) -> Result<Self, SettingsError> {
-        let file = file.map(Self::from_file).transpose()?.unwrap_or_default();
-        let mut all = flags.or(Self::from_environment(environment)?).or(file);
-        let secrets =
-            ["bootstrap_password", "bootstrap_twilio_auth_token", "database_url", "database_owner_url"];
-        for key in secrets {
-            if let Some((Some(value), true)) = all.slot(key)
-                && value.is_empty()
-            {
-                return Err(SettingsError::EmptySecret { name: env_name(key) });
-            }
-        }
-        Ok(all)
-    }
-
-    fn from_file(path: &Path) -> Result<Self, SettingsError> {
-        let shown = path.display().to_string();
-        let file_error = |why: String| SettingsError::File { path: shown.clone(), why };
-        let text = std::fs::read_to_string(path).map_err(|error| file_error(error.to_string()))?;
-        let table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| file_error(error.to_string()))?;
-        let mut raw = Self::default();
-        for (key, value) in table {
-            let Some((slot, _)) = raw.slot(&key) else {
-                return Err(SettingsError::Unknown { source_name: shown.clone(), name: key });
-            };
-            let toml::Value::String(text) = value else {
-                return Err(file_error(format!("{key} must be a string in quotes")));
-            };
-            *slot = Some(text);
-        }
-        Ok(raw)
-    }
-
-    fn from_environment(
-        variables: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, SettingsError> {
-        let mut raw = Self::default();
-        // Sorted, so that of two mistakes the same one is named at each start.
-        let variables: BTreeMap<String, String> = variables.into_iter().collect();
-        for (name, value) in variables {
-            let Some(key) = name.strip_prefix(PREFIX).map(str::to_lowercase) else { continue };
-            if OTHER_NAMES.contains(&key.as_str()) {
-                continue;
-            }
-            if let Some((slot, _)) = raw.slot(&key) {
-                *slot = Some(value);
-                continue;
-            }
-            let secret =
-                key.strip_suffix("_file").and_then(|key| raw.slot(key)).filter(|(_, secret)| *secret);
-            let Some((slot, _)) = secret else {
-                return Err(SettingsError::Unknown { source_name: "environment".to_owned(), name });
-            };
-            let text = std::fs::read_to_string(&value).map_err(|error| SettingsError::File {
-                path: value.clone(),
-                why: format!("{name}: {error}"),
-            })?;
-            let text = text.trim_end_matches(['\r', '\n']);
-            if text.is_empty() {
-                return Err(SettingsError::EmptySecret { name });
-            }
-            slot.get_or_insert_with(|| text.to_owned());
-        }
-        Ok(raw)
-    }
 }
 
 /// The settings of `partyline up`, checked.

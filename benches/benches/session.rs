@@ -51,7 +51,7 @@ fn tick(c: &mut Criterion) {
     for listeners in [1, 100, 1000] {
         let mut sessions: Vec<_> = (0..listeners).map(|n| Browser::new(n).join(&shared).session).collect();
         // As many buffers as one call of sendmmsg takes.
-        let mut buffers = vec![Vec::with_capacity(1500); 64];
+        let mut buffers: Vec<_> = (0..64).map(|_| Vec::with_capacity(1500)).collect();
         group.throughput(Throughput::Elements(listeners.into()));
         group.bench_function(BenchmarkId::from_parameter(listeners), |b| {
             b.iter_batched(
