@@ -1,11 +1,14 @@
 //! The part of control's HTTP API that a listener needs: sign in, find a call, get a session for it.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 use url::Url;
 
 use crate::ears::whep::{Endpoint, IDLE_AT_MOST};
@@ -100,12 +103,26 @@ pub struct Quality {
     pub packets: u64,
 }
 
-/// Control, signed in to. When it is busy (503) or limits us (429) it is asked again, for up to a minute.
-#[derive(Clone, Debug)]
+/// Control, signed in to. When it is busy (503) or limits us (429) it is asked again, for up to a minute; when the
+/// sign-in has expired, it is done again.
+#[derive(Clone)]
 pub struct Console {
     http: reqwest::Client,
     base: Url,
-    token: String,
+    person: Arc<Person>,
+}
+
+/// Who signed in, and the newest access token.
+struct Person {
+    email: String,
+    password: String,
+    token: Mutex<String>,
+}
+
+impl fmt::Debug for Console {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Console({}, {})", self.base, self.person.email)
+    }
 }
 
 #[derive(Serialize)]
@@ -149,9 +166,32 @@ impl Console {
     /// A wrong password, or a control that does not answer.
     pub async fn login(base: &Url, email: &str, password: &str) -> Result<Self, ApiError> {
         let http = reqwest::Client::builder().timeout(TIMEOUT).pool_idle_timeout(IDLE_AT_MOST).build()?;
-        let login = http.post(base.join("/api/auth/login")?).json(&Login { email, password });
-        let LoggedIn { access_token } = answer(login, "/api/auth/login").await?;
-        Ok(Self { http, base: base.clone(), token: access_token })
+        let token = sign_in(&http, base, email, password).await?;
+        let (email, password) = (email.to_owned(), password.to_owned());
+        let person = Arc::new(Person { email, password, token: Mutex::new(token) });
+        Ok(Self { http, base: base.clone(), person })
+    }
+
+    /// Asks with the token at hand, and once more with a new one if that is no longer good.
+    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder, path: &str) -> Result<T, ApiError> {
+        let token = self.person.token.lock().await.clone();
+        let again = request.try_clone();
+        let answered = answer(request.bearer_auth(&token), path).await;
+        match (answered, again) {
+            (Err(ApiError::Refused { status: StatusCode::UNAUTHORIZED, .. }), Some(again)) => {
+                answer(again.bearer_auth(self.renewed(&token).await?), path).await
+            }
+            (answered, _) => answered,
+        }
+    }
+
+    /// A token other than `old`. Many find out together; one of them signs in.
+    async fn renewed(&self, old: &str) -> Result<String, ApiError> {
+        let mut token = self.person.token.lock().await;
+        if *token == old {
+            *token = sign_in(&self.http, &self.base, &self.person.email, &self.person.password).await?;
+        }
+        Ok(token.clone())
     }
 
     /// The calls that are going on.
@@ -161,8 +201,8 @@ impl Console {
     /// When control refuses or does not answer.
     pub async fn active_calls(&self) -> Result<Vec<Call>, ApiError> {
         let path = "/api/calls/active";
-        let request = self.http.get(self.base.join(path)?).bearer_auth(&self.token);
-        Ok(answer::<Calls>(request, path).await?.calls)
+        let request = self.http.get(self.base.join(path)?);
+        Ok(self.ask::<Calls>(request, path).await?.calls)
     }
 
     /// The calls whose audio flows now.
@@ -183,8 +223,8 @@ impl Console {
     /// As [`Console::active_calls`].
     pub async fn listeners(&self, call: &str) -> Result<Vec<Hearing>, ApiError> {
         let path = format!("/api/calls/{call}/listeners");
-        let request = self.http.get(self.base.join(&path)?).bearer_auth(&self.token);
-        Ok(answer::<Listeners>(request, &path).await?.listeners)
+        let request = self.http.get(self.base.join(&path)?);
+        Ok(self.ask::<Listeners>(request, &path).await?.listeners)
     }
 
     /// The right to listen to a call, for the next minute.
@@ -194,11 +234,23 @@ impl Console {
     /// When control refuses or does not answer.
     pub async fn listen(&self, call: &str) -> Result<Session, ApiError> {
         let path = format!("/api/calls/{call}/sessions");
-        let request = self.http.post(self.base.join(&path)?).bearer_auth(&self.token);
-        let made: MadeSession = answer(request.json(&NewSession { mode: "listen" }), &path).await?;
+        let request = self.http.post(self.base.join(&path)?).json(&NewSession { mode: "listen" });
+        let made: MadeSession = self.ask(request, &path).await?;
         let endpoint = Endpoint { whep_url: Url::parse(&made.whep_url)?, token: made.token };
         Ok(Session { id: made.id, endpoint })
     }
+}
+
+/// An access token.
+async fn sign_in(
+    http: &reqwest::Client,
+    base: &Url,
+    email: &str,
+    password: &str,
+) -> Result<String, ApiError> {
+    let path = "/api/auth/login";
+    let login = http.post(base.join(path)?).json(&Login { email, password });
+    Ok(answer::<LoggedIn>(login, path).await?.access_token)
 }
 
 async fn answer<T: DeserializeOwned>(request: RequestBuilder, path: &str) -> Result<T, ApiError> {
