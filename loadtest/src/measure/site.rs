@@ -15,6 +15,7 @@ use super::metrics::Metrics;
 use super::server::Server;
 use super::{owner, placing};
 use crate::api::Console;
+use crate::ears::whep::IDLE_AT_MOST;
 use crate::twilio::{Account, CallSpec, Crowd};
 
 /// Which server to load
@@ -76,7 +77,7 @@ impl Which {
 
     /// Starts a server, or signs in to the one that runs.
     pub(super) async fn open(&self) -> Result<Site> {
-        let http = reqwest::Client::new();
+        let http = reqwest::Client::builder().pool_idle_timeout(IDLE_AT_MOST).build()?;
         let Some(url) = &self.url else {
             let server = Server::start(&self.partyline, self.threads).await?;
             return Ok(Site {
