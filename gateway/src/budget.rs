@@ -1,12 +1,11 @@
 //! What this node may carry, how much of that is taken, and whether one more may come.
 //!
 //! Each budget is a number that an operator can know beforehand, but for two that the media threads tell
-//! themselves: how much of a core they take, and how late a timer of theirs is served. Listeners are turned away when one of
-//! those that concern them is spent; a call of Twilio's only when there is no place for a socket.
+//! themselves: how much of a core they take, and how late a timer of theirs is served. Listeners are turned away
+//! when one of those that concern them is spent; a call of Twilio's only when there is no place for a socket.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::threads::Threads;
 
 /// How often the sampled budgets are looked at.
-pub(crate) const SAMPLED: Duration = Duration::from_secs(1);
+const SAMPLED: Duration = Duration::from_secs(1);
 
 /// So many seconds are averaged: long enough that a burst of joins is not taken for a lack of room.
 const SECONDS: usize = 5;
@@ -45,7 +44,7 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// 300 encoders take about half of a core's time (`make cost`).
+    /// 300 encoders take about half of a core (`make bench`, `encode`).
     fn default() -> Self {
         const ENCODERS: NonZeroU32 = NonZeroU32::new(300).unwrap();
         Self { encoders: ENCODERS, egress: None, busy: 0.9 }
@@ -101,11 +100,10 @@ pub(crate) struct Budgets {
     listeners: usize,
     threads: usize,
     encoders: IntGauge,
-    /// In the order of [`Budget::ALL`], as the bits of an `f64`: 1 is all of it.
-    taken: [AtomicU64; Budget::ALL.len()],
+    /// In the order of [`Budget::ALL`], as they are exported: 1 is all of it.
+    taken: [Gauge; Budget::ALL.len()],
     tasks: IntGauge,
     whole: Gauge,
-    parts: GaugeVec,
     /// What each thread has said.
     pulses: Vec<Mutex<Pulses>>,
 }
@@ -146,7 +144,7 @@ impl Budgets {
     ) -> Result<Arc<Self>, prometheus::Error> {
         let whole = Gauge::new(
             "partyline_admission_utilization_ratio",
-            "The fullest of this node's budgets; from 1 on new listeners are turned away. Scale on this",
+            "The fullest of this node's budgets, of which 1 is all. Scale on this",
         )?;
         let parts = GaugeVec::new(
             Opts::new("partyline_admission_budget_ratio", "How much of each budget is taken"),
@@ -159,12 +157,9 @@ impl Budgets {
         registry.register(Box::new(tasks.clone()))?;
         registry.register(Box::new(whole.clone()))?;
         registry.register(Box::new(parts.clone()))?;
-        for budget in Budget::ALL {
-            parts.with_label_values(&[budget.as_str()]).set(0.0);
-        }
+        let taken = Budget::ALL.map(|budget| parts.with_label_values(&[budget.as_str()]));
         let pulses = (0..threads).map(|_| Mutex::default()).collect();
-        let taken = Default::default();
-        Ok(Arc::new(Self { config, calls, listeners, threads, encoders, tasks, taken, whole, parts, pulses }))
+        Ok(Arc::new(Self { config, calls, listeners, threads, encoders, tasks, taken, whole, pulses }))
     }
 
     /// The budget for which one more listener is too many, if there is one.
@@ -240,15 +235,14 @@ impl Budgets {
                 Budget::Busy => busiest / self.config.busy,
                 Budget::Late => latest.as_secs_f64() / LATE.as_secs_f64(),
             };
-            self.taken[budget as usize].store(taken.to_bits(), Ordering::Relaxed);
-            self.parts.with_label_values(&[budget.as_str()]).set(taken);
+            self.taken[budget as usize].set(taken);
             whole = whole.max(taken);
         }
         self.whole.set(whole);
     }
 
     fn taken(&self, budget: Budget) -> f64 {
-        f64::from_bits(self.taken[budget as usize].load(Ordering::Relaxed))
+        self.taken[budget as usize].get()
     }
 
     /// By the gauge itself: a burst of joins is over before the next sample.

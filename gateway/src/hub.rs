@@ -46,6 +46,20 @@ pub struct CallInfo {
     pub stream: StreamSid,
 }
 
+#[cfg(test)]
+impl CallInfo {
+    /// Of this call of a tenant that has no other.
+    pub(crate) fn of(call: CallId) -> Self {
+        let sid = "0".repeat(32);
+        Self {
+            tenant: TenantId::new(),
+            call,
+            call_sid: format!("CA{sid}").parse().unwrap(),
+            stream: format!("MZ{sid}").parse().unwrap(),
+        }
+    }
+}
+
 /// A call whose media stream is open.
 #[derive(Debug)]
 pub struct LiveCall {
@@ -339,14 +353,7 @@ mod tests {
     fn fixture() -> (Arc<Recorder>, Hub, CallInfo) {
         let recorder = Arc::new(Recorder::default());
         let hub = Hub::new(vec![recorder.clone()]);
-        let sid = "0".repeat(32);
-        let info = CallInfo {
-            tenant: TenantId::new(),
-            call: CallId::new(),
-            call_sid: format!("CA{sid}").parse().unwrap(),
-            stream: format!("MZ{sid}").parse().unwrap(),
-        };
-        (recorder, hub, info)
+        (recorder, hub, CallInfo::of(CallId::new()))
     }
 
     fn packet(arrived: Instant, timestamp: u64) -> Packet {

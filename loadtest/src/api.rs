@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use url::Url;
 
-use crate::ears::whep::{Endpoint, IDLE_AT_MOST};
+use crate::ears::whep::Endpoint;
+use crate::http;
 
 /// The longest one exchange may take. Signing in hashes a password, which is slow on purpose.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -165,7 +166,7 @@ impl Console {
     ///
     /// A wrong password, or a control that does not answer.
     pub async fn login(base: &Url, email: &str, password: &str) -> Result<Self, ApiError> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).pool_idle_timeout(IDLE_AT_MOST).build()?;
+        let http = http::client(TIMEOUT).build()?;
         let token = sign_in(&http, base, email, password).await?;
         let (email, password) = (email.to_owned(), password.to_owned());
         let person = Arc::new(Person { email, password, token: Mutex::new(token) });

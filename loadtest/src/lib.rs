@@ -8,6 +8,7 @@ pub mod audio;
 pub mod cli;
 pub mod demo;
 pub mod ears;
+mod http;
 pub mod measure;
 pub mod shaper;
 pub mod tone;

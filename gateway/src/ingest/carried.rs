@@ -134,8 +134,8 @@ impl Drop for Carried {
 mod tests {
     use std::sync::Mutex;
 
+    use common::CallId;
     use common::token::Signer;
-    use common::{CallId, TenantId};
     use gateway_core::frame::{Codec, Packet};
     use prometheus::Registry;
 
@@ -148,7 +148,7 @@ mod tests {
         let sent = Arc::new(Sent::default());
         let signer = Signer::from_pkcs8(&Signer::generate_pkcs8()).unwrap();
         let shared = shared(vec![sent.clone()], signer.verifier(), &Registry::new());
-        let (live, _) = shared.hub.open(info());
+        let (live, _) = shared.hub.open(CallInfo::of(CallId::new()));
         let mut carried = Carried::new(shared.clone(), live.clone(), &Track::ALL);
         let encoders = || shared.metrics.encoders.get();
         let mut clock = Clock { now: Instant::now(), ms: 0 };
@@ -222,16 +222,6 @@ mod tests {
 
         fn call_ended(&self, call: CallKey) {
             self.ended.lock().unwrap().push(call);
-        }
-    }
-
-    fn info() -> CallInfo {
-        let zeros = "0".repeat(32);
-        CallInfo {
-            tenant: TenantId::new(),
-            call: CallId::new(),
-            call_sid: format!("CA{zeros}").parse().unwrap(),
-            stream: format!("MZ{zeros}").parse().unwrap(),
         }
     }
 }

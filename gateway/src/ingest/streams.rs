@@ -136,7 +136,7 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use common::{CallId, TenantId};
+    use common::CallId;
 
     use super::*;
 
@@ -145,9 +145,9 @@ mod tests {
         let (streams, hub) = (Arc::new(Streams::new(9)), Hub::new(Vec::new()));
         let [mut old, mut new, mut other] = [0; 3].map(|_| streams.enter().unwrap());
         let call = CallId::new();
-        old.open(&hub, info(call));
-        other.open(&hub, info(CallId::new()));
-        let live = new.open(&hub, info(call));
+        old.open(&hub, CallInfo::of(call));
+        other.open(&hub, CallInfo::of(CallId::new()));
+        let live = new.open(&hub, CallInfo::of(call));
 
         assert_eq!(old.order.try_recv(), Ok(Order::Replaced));
         assert!(new.order.try_recv().is_err() && other.order.try_recv().is_err());
@@ -159,7 +159,7 @@ mod tests {
     async fn closing_tells_all_lets_nobody_in_and_waits_for_the_last() {
         let (streams, hub) = (Arc::new(Streams::new(9)), Hub::new(Vec::new()));
         let (mut opening, mut live) = (streams.enter().unwrap(), streams.enter().unwrap());
-        live.open(&hub, info(CallId::new()));
+        live.open(&hub, CallInfo::of(CallId::new()));
         streams.close();
         assert_eq!(opening.order.try_recv(), Ok(Order::Shutdown));
         assert_eq!(live.order.try_recv(), Ok(Order::Shutdown));
@@ -185,15 +185,5 @@ mod tests {
         assert_eq!(streams.enter().err(), Some(Reject::Full));
         drop(place);
         assert!(streams.enter().is_ok());
-    }
-
-    fn info(call: CallId) -> CallInfo {
-        let sid = "0".repeat(32);
-        CallInfo {
-            tenant: TenantId::new(),
-            call,
-            call_sid: format!("CA{sid}").parse().unwrap(),
-            stream: format!("MZ{sid}").parse().unwrap(),
-        }
     }
 }

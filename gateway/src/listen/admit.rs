@@ -85,7 +85,7 @@ mod tests {
     use std::sync::Arc;
 
     use axum::response::IntoResponse as _;
-    use common::{CallId, TenantId};
+    use common::CallId;
     use prometheus::{IntGauge, Registry};
 
     use super::*;
@@ -135,14 +135,8 @@ mod tests {
             let config = Config { encoders: NonZeroU32::MIN, ..Config::default() };
             let budgets = Budgets::new(config, (9, 9, 1), encoders.clone(), &Registry::new()).unwrap();
             let (mailbox, _inbox) = inbox(prometheus::IntCounter::new("dropped", "for the test").unwrap());
-            let sid = "0".repeat(32);
-            let info = CallInfo {
-                tenant: TenantId::new(),
-                call: CallId::new(),
-                call_sid: format!("CA{sid}").parse().unwrap(),
-                stream: format!("MZ{sid}").parse().unwrap(),
-            };
-            Self { budgets, encoders, call: Hub::new(vec![Arc::new(mailbox)]).open(info).0 }
+            let call = Hub::new(vec![Arc::new(mailbox)]).open(CallInfo::of(CallId::new())).0;
+            Self { budgets, encoders, call }
         }
 
         fn admit(&self, offer: &str, pcmu: Pcmu) -> Result<Why, (StatusCode, &'static str)> {

@@ -7,12 +7,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, IF_MATCH, LI
 use reqwest::{Method, RequestBuilder, StatusCode, redirect};
 use url::Url;
 
+use crate::http;
+
 /// The longest one exchange may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a connection that nobody uses is kept. Servers close such by themselves, ours after ten seconds, and a
-/// request that is just under way then is lost.
-pub(crate) const IDLE_AT_MOST: Duration = Duration::from_secs(3);
 
 /// The longest answer or fragment that is read, in bytes.
 const BODY_AT_MOST: usize = 64 * 1024;
@@ -112,9 +110,7 @@ impl Whep {
     ///
     /// When the TLS of the system cannot be set up.
     pub fn new() -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).pool_idle_timeout(IDLE_AT_MOST);
-        let http = http.redirect(redirect::Policy::none());
-        Ok(Self { http: http.build()? })
+        Ok(Self { http: http::client(TIMEOUT).redirect(redirect::Policy::none()).build()? })
     }
 
     /// Sends the offer.

@@ -94,7 +94,6 @@ impl Cost {
         bar.set_length(idle_seconds + windows * self.seconds);
         bar.set_message("server starts");
         let server = Server::start(&self.partyline, self.threads).await?;
-        let http = reqwest::Client::new();
         tokio::time::sleep(SETTLE).await;
         bar.set_message("idle");
         let idle = self.window(&server, idle_seconds, bar).await?;
@@ -105,11 +104,11 @@ impl Cost {
         tokio::time::sleep(SETTLE).await;
         bar.set_message("nobody listens");
         let unheard = self.window(&server, self.seconds, bar).await? / f64::from(self.calls);
-        let encoders_unheard = Metrics::read(&http, &server.admin_url()?).await?.sum(ENCODERS);
+        let encoders_unheard = Metrics::read(&server.admin_url()?).await?.sum(ENCODERS);
 
         let heard = if self.heard > 0 {
             let grants = Grants::of(console, live);
-            Some(self.heard(&server, &http, &grants, unheard, bar).await?)
+            Some(self.heard(&server, &grants, unheard, bar).await?)
         } else {
             None
         };
@@ -128,7 +127,6 @@ impl Cost {
     async fn heard(
         &self,
         server: &Server,
-        http: &reqwest::Client,
         grants: &Grants,
         unheard: f64,
         bar: &ProgressBar,
@@ -149,7 +147,7 @@ impl Cost {
         let first = join().await?;
         bar.set_message("one listener each");
         let one = self.window(server, self.seconds, bar).await?;
-        let encoders = Metrics::read(http, &server.admin_url()?).await?.sum(ENCODERS);
+        let encoders = Metrics::read(&server.admin_url()?).await?.sum(ENCODERS);
         let second = join().await?;
         bar.set_message("two listeners each");
         let two = self.window(server, self.seconds, bar).await?;

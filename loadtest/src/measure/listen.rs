@@ -83,7 +83,7 @@ impl Listen {
             bar.inc(1);
         }
         let during = crowd.counts();
-        let metrics = Metrics::read(&reqwest::Client::new(), &self.admin_url).await;
+        let metrics = Metrics::read(&self.admin_url).await;
         let encoders = metrics.as_ref().ok().and_then(|metrics| metrics.sum(ENCODERS));
         let (heard, failed) = crowd.leave().await;
 

@@ -6,6 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use url::Url;
 
+use crate::http;
+
+/// How long the answer may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
 /// Encoders that run now. One a heard call, none for a call nobody hears.
 pub(super) const ENCODERS: &str = "partyline_encoders_active";
 
@@ -20,10 +25,10 @@ pub(super) const DROPS: [&str; 3] = [
 pub(super) struct Metrics(String);
 
 impl Metrics {
-    /// Asks the admin address.
-    pub(super) async fn read(http: &reqwest::Client, admin: &Url) -> Result<Self> {
+    /// Asks the admin address, on a connection for this alone: the next time is many seconds away.
+    pub(super) async fn read(admin: &Url) -> Result<Self> {
         let url = admin.join("/metrics")?;
-        let request = http.get(url.clone()).timeout(Duration::from_secs(5));
+        let request = http::client(ANSWER_WITHIN).build()?.get(url.clone());
         let response = request.send().await.with_context(|| format!("{url} does not answer"))?;
         ensure!(response.status().is_success(), "{url} answered {}", response.status());
         Ok(Self(response.text().await?))

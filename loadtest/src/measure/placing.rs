@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use url::Url;
 
 use crate::api::Console;
 use crate::audio::Audio;
-use crate::twilio::{CallSpec, Crowd};
+use crate::twilio::{Account, CallSpec, Crowd};
 use crate::voices;
 
 /// Between two calls. Spreads them over the 20 ms of a frame.
@@ -15,6 +16,12 @@ const PLACED_EVERY: Duration = Duration::from_micros(9_700);
 
 /// How long control may take to name all calls as live.
 const LIVE_WITHIN: Duration = Duration::from_secs(20);
+
+/// A call to `number` over the control plane at `base`, which says nothing yet.
+pub(super) fn spec(base: &Url, account: Account, number: &str) -> Result<CallSpec> {
+    let (voice, status) = (base.join("/api/twilio/voice")?, base.join("/api/twilio/status")?);
+    Ok(CallSpec::new(account, voice).between("+12025550142", number).reporting_to(status))
+}
 
 /// Call number `n`, which speaks for as long as it is not hung up, each number to its own conversation.
 pub(super) fn speaking(spec: &CallSpec, n: usize) -> CallSpec {

@@ -162,10 +162,7 @@ impl Server {
     /// A call to the server's number.
     pub(super) fn call(&self) -> Result<CallSpec> {
         let account = Account { sid: ACCOUNT_SID.parse::<AccountSid>()?, auth_token: AUTH_TOKEN.to_owned() };
-        let base = self.calls_url()?;
-        let voice = base.join("/api/twilio/voice")?;
-        let status = base.join("/api/twilio/status")?;
-        Ok(CallSpec::new(account, voice).between("+12025550142", NUMBER).reporting_to(status))
+        placing::spec(&self.calls_url()?, account, NUMBER)
     }
 }
 

@@ -15,7 +15,6 @@ use super::metrics::Metrics;
 use super::server::Server;
 use super::{owner, placing};
 use crate::api::Console;
-use crate::ears::whep::IDLE_AT_MOST;
 use crate::twilio::{Account, CallSpec, Crowd};
 
 /// Which server to load
@@ -66,7 +65,6 @@ pub(super) struct Site {
     console: Console,
     call: CallSpec,
     admin: Url,
-    http: reqwest::Client,
 }
 
 impl Which {
@@ -77,7 +75,6 @@ impl Which {
 
     /// Starts a server, or signs in to the one that runs.
     pub(super) async fn open(&self) -> Result<Site> {
-        let http = reqwest::Client::builder().pool_idle_timeout(IDLE_AT_MOST).build()?;
         let Some(url) = &self.url else {
             let server = Server::start(&self.partyline, self.threads).await?;
             return Ok(Site {
@@ -86,7 +83,6 @@ impl Which {
                 call: server.call()?,
                 admin: server.admin_url()?,
                 server: Some(server),
-                http,
             });
         };
         let email = self.email.as_deref().context("--email is needed with --url")?;
@@ -101,11 +97,9 @@ impl Which {
             auth_token: self.auth_token.clone().filter(|token| !token.is_empty()).context(token)?,
         };
         let console = Console::login(url, email, password).await.context("signing in")?;
-        let call = CallSpec::new(account, url.join("/api/twilio/voice")?)
-            .between("+12025550142", &self.number)
-            .reporting_to(url.join("/api/twilio/status")?);
+        let call = placing::spec(url, account, &self.number)?;
         let pid = self.pid.or_else(|| owner::of(&admin));
-        Ok(Site { server: None, pid, console, call, admin, http })
+        Ok(Site { server: None, pid, console, call, admin })
     }
 }
 
@@ -137,7 +131,7 @@ impl Site {
 
     /// Its metrics now.
     pub(super) async fn metrics(&self) -> Result<Metrics> {
-        Metrics::read(&self.http, &self.admin).await
+        Metrics::read(&self.admin).await
     }
 
     /// Places calls that speak, and gives their ids.

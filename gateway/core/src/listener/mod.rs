@@ -2,7 +2,7 @@
 //!
 //! [`Offer`] reads the browser's SDP, [`Session`] answers it and then speaks ICE-lite (RFC 8445, section
 //! 2.5), DTLS in the server's role (RFC 5764) and SRTP (RFC 3711, RFC 7714) with that browser. Datagrams
-//! go in with the time they arrived, datagrams come out; [`Session::write`] protects one Opus packet.
+//! go in with the time they arrived, datagrams come out; [`Session::write`] protects one packet of audio.
 //!
 //! Whoever owns the socket asks [`route`] which session a datagram is for.
 

@@ -286,8 +286,8 @@ impl Session {
     }
 
     /// Protects one packet of its [`codec`](Self::codec): clears `out`, writes the RTP packet into it and says
-    /// where it goes. `None`, and `out` is empty, if the session is not connected, has no validated address or is closed. Allocates
-    /// nothing once `out` has room for the payload and [`Session::OVERHEAD`] bytes.
+    /// where it goes. `None`, and `out` is empty, if the session is not connected, has no validated address or is
+    /// closed. Allocates nothing once `out` has room for the payload and [`Session::OVERHEAD`] bytes.
     pub fn write(&mut self, packet: &Packet, out: &mut Vec<u8>) -> Option<SocketAddr> {
         out.clear();
         let to = self.agent.selected()?;

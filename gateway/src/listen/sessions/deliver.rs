@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use gateway_core::frame::Packet;
 
-use super::Sessions;
+use super::{Entry, Sessions};
 use crate::hub::CallKey;
-use crate::listen::metrics::Tally;
+use crate::listen::metrics::{Join, Tally};
 use crate::listen::net::{Sender, Udp};
 use crate::listen::slab::Key;
 
@@ -45,16 +45,7 @@ impl Sessions {
                 while let Some(&key) = members.get(at) {
                     at += 1;
                     let Some(entry) = sessions.get_mut(key) else { continue };
-                    if out.sender.is_full() {
-                        out.flush();
-                    }
-                    let Some(to) = entry.session.write(packet, out.sender.buffer()) else { continue };
-                    out.sender.commit(to, entry.local);
-                    out.tally.packet();
-                    written += 1;
-                    if entry.quality.sent(latency) {
-                        join.first_audio.observe(entry.record.opened.elapsed().as_secs_f64());
-                    }
+                    written += u64::from(out.packet(entry, packet, latency, join));
                 }
             }));
             if outcome.is_err() {
@@ -74,17 +65,8 @@ impl Sessions {
         let Some(entry) = self.entries.get_mut(key) else { return };
         let audience = self.calls.get(&(entry.call.key(), entry.session.codec()));
         let Some(packet) = audience.and_then(|audience| audience.pause.as_ref()) else { return };
-        let out = &mut self.out;
-        if out.sender.is_full() {
-            out.flush();
-        }
-        let Some(to) = entry.session.write(packet, out.sender.buffer()) else { return };
-        out.sender.commit(to, entry.local);
-        out.tally.packet();
         // It is as old as the pause, which is nobody's delay.
-        if entry.quality.sent(Duration::ZERO) {
-            self.setting.metrics.join.first_audio.observe(entry.record.opened.elapsed().as_secs_f64());
-        }
+        self.out.packet(entry, packet, Duration::ZERO, &self.setting.metrics.join);
     }
 }
 
@@ -94,12 +76,28 @@ impl Out {
         Self { udp, sender, tally, arrivals: Vec::new() }
     }
 
-    /// A datagram of any kind.
-    pub(super) fn send(&mut self, to: SocketAddr, local: Option<IpAddr>, payload: &[u8]) {
+    /// A packet for one listener, this long after its frame came. True: it will leave.
+    fn packet(&mut self, entry: &mut Entry, packet: &Packet, latency: Duration, join: &Join) -> bool {
+        let Some(to) = entry.session.write(packet, self.room()) else { return false };
+        self.sender.commit(to, entry.local);
+        self.tally.packet();
+        if entry.quality.sent(latency) {
+            join.first_audio.observe(entry.record.opened.elapsed().as_secs_f64());
+        }
+        true
+    }
+
+    /// The buffer of the next datagram.
+    fn room(&mut self) -> &mut Vec<u8> {
         if self.sender.is_full() {
             self.flush();
         }
-        let buffer = self.sender.buffer();
+        self.sender.buffer()
+    }
+
+    /// A datagram of any kind.
+    pub(super) fn send(&mut self, to: SocketAddr, local: Option<IpAddr>, payload: &[u8]) {
+        let buffer = self.room();
         buffer.clear();
         buffer.extend_from_slice(payload);
         self.sender.commit(to, local);

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use common::bus::ListenerQuality;
 use common::token::{ListenGrant, Mode};
-use common::{CallId, TenantId, UserId};
+use common::{CallId, UserId};
 use gateway_core::frame::Packet;
 use gateway_core::listener::{Limits, Offer, Report, SessionConfig, Shared};
 use prometheus::Registry as Prometheus;
@@ -164,13 +164,7 @@ impl Fixture {
     }
 
     fn call(&self) -> Arc<LiveCall> {
-        let info = CallInfo {
-            tenant: TenantId::new(),
-            call: CallId::new(),
-            call_sid: format!("CA{}", "0".repeat(32)).parse().unwrap(),
-            stream: format!("MZ{}", "0".repeat(32)).parse().unwrap(),
-        };
-        self.hub.open(info).0
+        self.hub.open(CallInfo::of(CallId::new())).0
     }
 
     fn make(&mut self, call: &Arc<LiveCall>) -> NewSession {
