@@ -85,7 +85,7 @@ impl Metrics {
         for reason in ["no_word", "stream_absent", "node_lost"] {
             metrics.reconciled_calls.with_label_values(&[reason]);
         }
-        for why in ["unknown", "lost", "error"] {
+        for why in ["unknown", "lost", "error", "gateway_url"] {
             metrics.bus_missed.with_label_values(&[why]);
         }
         Ok(metrics)

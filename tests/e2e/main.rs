@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic")]
 
+mod apart;
 mod hearing;
 mod installation;
 mod metrics;
 mod quality;
+mod redis;
 mod tls;

@@ -125,7 +125,7 @@ async fn open(
     let answer = SessionGrant {
         id: new.id,
         mode: body.mode,
-        whep_url: format!("{}/whep/{}", app.gateway_url.as_str(), call.id),
+        whep_url: format!("{}/whep/{}", app.gateways.url_of(call.media.gateway).as_str(), call.id),
         token: app.signer.sign(&grant),
         ice_servers: [],
         expires_at: expires_at.replace_nanosecond(0).unwrap_or(expires_at),

@@ -23,6 +23,7 @@ mod on_sqlite {
     mod access;
     mod auth;
     mod calls;
+    mod gateways;
     mod keys;
     mod live;
     mod odd;
@@ -41,6 +42,7 @@ mod on_postgres {
     mod access;
     mod auth;
     mod calls;
+    mod gateways;
     mod keys;
     mod live;
     mod odd;

@@ -228,7 +228,13 @@ pub(crate) fn started(server: &Server, grant: &ListenGrant) -> NodeEvent {
 }
 
 pub(crate) fn alive(server: &Server, calls: &[CallId], sessions: &[SessionId]) -> NodeEvent {
-    NodeEvent::NodeAlive { node: server.node, calls: calls.to_vec(), sessions: sessions.to_vec() }
+    NodeEvent::NodeAlive {
+        node: server.node,
+        calls: calls.to_vec(),
+        sessions: sessions.to_vec(),
+        url: None,
+        utilization: 0.0,
+    }
 }
 
 async fn command(commands: &mut common::bus::Subscription<NodeCommand>) -> NodeCommand {
