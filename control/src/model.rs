@@ -329,6 +329,26 @@ pub struct Tenant {
     pub name: String,
 }
 
+/// What a tenant's admins decide for it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TenantSettings {
+    /// Days after which what is kept of a call that is over is deleted, 1 to 3650, counted from its begin.
+    /// `null`: never.
+    #[schema(minimum = 1, maximum = 3650)]
+    pub retention_days: Option<u16>,
+}
+
+impl TenantSettings {
+    /// Whether these can be: what types cannot say.
+    pub fn check(&self) -> Result<(), &'static str> {
+        match self.retention_days {
+            Some(days) if !(1..=3650).contains(&days) => Err("retention_days must be between 1 and 3650"),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A person who signs in.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct User {

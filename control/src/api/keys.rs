@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Json, Path, check_text};
+use super::extract::{Json, Path, check_name};
 use crate::App;
 use crate::auth::{Caller, KEY_PREFIX};
 use crate::crypto::{random, sha256};
@@ -80,10 +80,7 @@ async fn create(
 ) -> Result<(StatusCode, axum::Json<KeyCreated>), ApiError> {
     caller.require(&[Role::Admin])?;
     let (tenant, now) = (caller.tenant(), OffsetDateTime::now_utc());
-    if body.name.trim().is_empty() {
-        return Err(ApiError::invalid("name must not be empty"));
-    }
-    check_text("name", &body.name, 100)?;
+    check_name(&body.name)?;
     if body.scopes.is_empty() {
         return Err(ApiError::invalid("a key needs at least one scope"));
     }

@@ -6,6 +6,7 @@ pub(crate) mod extract;
 mod keys;
 mod numbers;
 mod sessions;
+mod tenant;
 pub(crate) mod users;
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -51,6 +52,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(calls::router())
         .merge(sessions::router())
         .merge(numbers::router())
+        .merge(tenant::router())
         .merge(users::router())
         .merge(keys::router())
         .merge(OpenApiRouter::new().routes(routes!(socket::live)))

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Json, Path, check_text};
+use super::extract::{Json, Path, check_name};
 use crate::App;
 use crate::auth::{Caller, password};
 use crate::error::{ApiError, Problem};
@@ -134,13 +134,6 @@ async fn change(
         app.bus.commands.publish(NodeCommand::EndSession { session });
     }
     Ok(axum::Json(changed))
-}
-
-fn check_name(name: &str) -> Result<(), ApiError> {
-    if name.trim().is_empty() {
-        return Err(ApiError::invalid("name must not be empty"));
-    }
-    check_text("name", name, 100)
 }
 
 /// Whether this can be an e-mail address, lower case. Whether it is one, only a mail would show.

@@ -23,6 +23,7 @@ mod progress;
 mod sessions;
 mod sign_ins;
 mod sql;
+mod tenants;
 mod turns;
 mod users;
 

@@ -1,4 +1,4 @@
-//! Tenants and their people.
+//! A tenant's people.
 
 use common::{TenantId, UserId};
 use sqlx::FromRow;
@@ -108,22 +108,6 @@ impl Store {
 }
 
 impl Txn {
-    /// Makes a tenant.
-    pub(crate) async fn tenant_create(
-        &mut self,
-        tenant: TenantId,
-        name: &str,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sql("INSERT INTO tenants (id, name, created_at) VALUES ($1, $2, $3)")
-            .bind(tenant.as_uuid())
-            .bind(name)
-            .bind(millis(now))
-            .run(&mut self.tx)
-            .await?;
-        Ok(())
-    }
-
     /// Makes a person. `false`: somebody, maybe of another tenant, has this e-mail.
     pub(crate) async fn user_create(
         &mut self,

@@ -63,6 +63,8 @@ const TABLE: &[Row] = &[
     row("POST", "/api/numbers", NUMBERS, MADE_BY_ADMINS),
     row("PATCH", "/api/numbers/{number}", NUMBERS, [401, 403, 403, 403, 200, 404]),
     row("DELETE", "/api/numbers/{number}", NUMBERS, [401, 403, 403, 403, 204, 404]),
+    row("GET", "/api/tenant", Keys::None, ALL),
+    row("PATCH", "/api/tenant", Keys::None, OF_ADMINS),
     row("GET", "/api/users", Keys::None, OF_ADMINS),
     row("POST", "/api/users", Keys::None, MADE_BY_ADMINS),
     row("PATCH", "/api/users/{id}", Keys::None, [401, 403, 403, 403, 200, 404]),
@@ -231,7 +233,7 @@ impl Stage {
             ("POST", "/api/users") => Some(json!({
                 "email": format!("{}@example.com", UserId::new()), "name": "x", "role": "viewer", "password": PASSWORD,
             })),
-            ("PATCH", "/api/users/{id}") => Some(json!({ "name": "x" })),
+            ("PATCH", "/api/users/{id}" | "/api/tenant") => Some(json!({ "name": "x" })),
             ("POST", "/api/keys") => Some(json!({ "name": "x", "scopes": ["calls:read"] })),
             ("POST", "/api/auth/login") => Some(json!({ "email": email(2), "password": PASSWORD })),
             _ => None,

@@ -1085,6 +1085,88 @@ export interface paths {
     };
     trace?: never;
   };
+  "/api/tenant": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The caller's tenant. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["TenantView"];
+          };
+        };
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    /** Changes the tenant. */
+    patch: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["TenantChange"];
+        };
+      };
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["TenantView"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    trace?: never;
+  };
   "/api/twilio/recording": {
     parameters: {
       query?: never;
@@ -1934,6 +2016,26 @@ export interface components {
       id: string;
       /** @description Its name. */
       name: string;
+    };
+    /** @description What to change of the tenant. What is left out stays, in `settings` too; `null` there takes a setting back. */
+    TenantChange: {
+      /** @description 1 to 100 characters. */
+      name?: string | null;
+      settings?: components["schemas"]["TenantSettings"] | null;
+    };
+    /** @description What a tenant's admins decide for it. */
+    TenantSettings: {
+      /**
+       * Format: int32
+       * @description Days after which what is kept of a call that is over is deleted, 1 to 3650, counted from its begin.
+       *     `null`: never.
+       * @default null
+       */
+      retention_days: number | null;
+    };
+    /** @description The caller's tenant. */
+    TenantView: components["schemas"]["Tenant"] & {
+      settings?: components["schemas"]["TenantSettings"] | null;
     };
     /** @description A person who signs in. */
     User: {
