@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use partyline::audit::{AuditCommand, audit};
 use partyline::demo;
 use partyline::settings::{Raw, Settings, SettingsError};
 use partyline::up::Up;
@@ -30,6 +31,9 @@ enum Command {
     ///
     /// For those who do not give the owner's URL to the server. Safe beside running servers.
     Migrate(Box<MigrateArguments>),
+    /// Goes through the audit logs
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Plays Twilio: places a call with two voices on a running Partyline
     Call(Box<loadtest::cli::CallArgs>),
 }
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Up(arguments) => up(*arguments).await,
             Command::Migrate(arguments) => migrate(*arguments).await,
+            Command::Audit(command) => audit(command).await,
             Command::Call(arguments) => loadtest::cli::call(*arguments).await,
         }
     });

@@ -1,10 +1,13 @@
 //! The HTTP API: `/api` but for Twilio's webhooks.
 
+mod audit;
 mod auth;
 mod calls;
 pub(crate) mod extract;
+mod invitations;
 mod keys;
 mod numbers;
+mod password;
 mod sessions;
 pub(crate) mod users;
 
@@ -53,6 +56,9 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(numbers::router())
         .merge(users::router())
         .merge(keys::router())
+        .merge(audit::router())
+        .merge(password::router())
+        .merge(invitations::router())
         .merge(OpenApiRouter::new().routes(routes!(socket::live)))
         .merge(crate::twilio::router())
 }

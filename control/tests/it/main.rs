@@ -21,8 +21,10 @@ mod on_sqlite {
     const STORE: crate::Store = crate::Store::Sqlite;
 
     mod access;
+    mod audit;
     mod auth;
     mod calls;
+    mod cut_off;
     mod keys;
     mod live;
     mod odd;
@@ -39,8 +41,10 @@ mod on_postgres {
     const STORE: crate::Store = crate::Store::Postgres;
 
     mod access;
+    mod audit;
     mod auth;
     mod calls;
+    mod cut_off;
     mod keys;
     mod live;
     mod odd;
