@@ -202,6 +202,11 @@ pub enum NodeCommand {
         /// The session.
         session: SessionId,
     },
+    /// This call is over: nobody need wait for a stream of it any more. A stream that is open ends by itself.
+    EndCall {
+        /// The call.
+        call: CallId,
+    },
     /// Something this build does not know. Counted, never an error.
     #[serde(other)]
     Unknown,

@@ -5,7 +5,8 @@
 //! encode, with the last it stops. Neither side waits for the other.
 //!
 //! A call's listeners are its own and not its stream's: when Twilio opens a second stream of a call, because it lost
-//! the first, they go on with that one.
+//! the first, they go on with that one. They wait for it in silence, for a while, when the first was lost before
+//! the second came.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -202,10 +203,17 @@ impl Drop for Ear {
     }
 }
 
+#[derive(Debug, Default)]
+struct Calls {
+    live: HashMap<CallId, Arc<LiveCall>>,
+    /// The last stream was lost, and its listeners wait for another.
+    lost: HashMap<CallId, Arc<LiveCall>>,
+}
+
 /// All calls of this gateway.
 #[derive(Debug)]
 pub struct Hub {
-    calls: Mutex<HashMap<CallId, Arc<LiveCall>>>,
+    calls: Mutex<Calls>,
     next_key: AtomicU32,
     outlets: Arc<[Arc<dyn Outlet>]>,
 }
@@ -221,8 +229,10 @@ impl Hub {
     /// must close it.
     pub fn open(&self, info: CallInfo) -> (Arc<LiveCall>, Option<Arc<LiveCall>>) {
         let mut calls = self.lock();
+        let call = info.call;
         // Another tenant's call cannot have this id; if it had, it would get nobody's listeners.
-        let old = calls.get(&info.call).filter(|old| old.info.tenant == info.tenant);
+        let old =
+            calls.live.get(&call).or(calls.lost.get(&call)).filter(|old| old.info.tenant == info.tenant);
         let (audience, base) = match old {
             Some(old) => (old.audience.clone(), OnceLock::new()),
             None => {
@@ -231,26 +241,54 @@ impl Hub {
             }
         };
         let home = Threads::current().filter(|home| *home < self.outlets.len());
-        let call = info.call;
         let live = Arc::new(LiveCall { info, home, audience, replaced: AtomicBool::new(false), base });
-        let replaced = calls.insert(call, live.clone());
+        calls.lost.remove(&call);
+        let replaced = calls.live.insert(call, live.clone());
         if let Some(old) = &replaced {
             old.replaced.store(true, Ordering::Relaxed);
         }
         (live, replaced)
     }
 
+    /// Takes a call out whose stream was lost. Its listeners hear nothing, and stay for the call's next stream until
+    /// somebody [gives up](Self::give_up). A stream that was replaced leaves them to its successor.
+    pub fn lose(&self, call: &Arc<LiveCall>) {
+        let mut calls = self.lock();
+        if let Entry::Occupied(entry) = calls.live.entry(call.info.call)
+            && Arc::ptr_eq(entry.get(), call)
+        {
+            let (id, lost) = entry.remove_entry();
+            calls.lost.insert(id, lost);
+        }
+    }
+
     /// Takes a call out and tells its listeners that it has ended. A stream that was replaced leaves them to its
     /// successor.
     pub fn close(&self, call: &Arc<LiveCall>) {
         let mut calls = self.lock();
-        if let Entry::Occupied(entry) = calls.entry(call.info.call) {
+        if let Entry::Occupied(entry) = calls.live.entry(call.info.call) {
             if Arc::ptr_eq(entry.get(), call) {
                 entry.remove();
             } else if Arc::ptr_eq(&entry.get().audience, &call.audience) {
                 return;
             }
         }
+        self.end(calls, call);
+    }
+
+    /// Tells those who wait for a lost stream's successor that the call has ended. `which`: only if it is this stream
+    /// that they have lost; else whichever.
+    pub fn give_up(&self, call: CallId, which: Option<&Arc<LiveCall>>) {
+        let mut calls = self.lock();
+        if let Entry::Occupied(entry) = calls.lost.entry(call)
+            && which.is_none_or(|which| Arc::ptr_eq(entry.get(), which))
+        {
+            let call = entry.remove();
+            self.end(calls, &call);
+        }
+    }
+
+    fn end(&self, calls: MutexGuard<'_, Calls>, call: &LiveCall) {
         // Before the workers are told, and before another stream may come: a listener who comes after that is seen
         // to be too late.
         call.audience.closed.store(true, Ordering::Release);
@@ -262,21 +300,21 @@ impl Hub {
 
     /// The call, if it is here and belongs to this tenant.
     pub fn find(&self, tenant: TenantId, call: CallId) -> Option<Arc<LiveCall>> {
-        self.lock().get(&call).filter(|live| live.info.tenant == tenant).cloned()
+        self.lock().live.get(&call).filter(|live| live.info.tenant == tenant).cloned()
     }
 
     /// How many are here.
     pub fn count(&self) -> usize {
-        self.lock().len()
+        self.lock().live.len()
     }
 
     /// All that are here.
     pub fn ids(&self) -> Vec<CallId> {
-        self.lock().keys().copied().collect()
+        self.lock().live.keys().copied().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<CallId, Arc<LiveCall>>> {
-        // The map is whole after every operation, so a panic elsewhere while it was held spoils nothing.
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        // The maps are whole after every operation, so a panic elsewhere while it was held spoils nothing.
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -313,6 +351,36 @@ mod tests {
         assert_eq!(heard.ended(), 1);
         let (third, _) = hub.open(info);
         assert!(third.key() != second.key() && !third.wanted().opus, "what has ended has no heirs");
+    }
+
+    #[test]
+    fn listeners_of_a_lost_stream_wait_for_the_next_until_somebody_gives_up() {
+        let (heard, hub, info) = fixture();
+        let (first, _) = hub.open(info.clone());
+        let ear = first.listen(0, Codec::Opus);
+        first.send(&packet(first.audience.born, 0));
+        hub.lose(&first);
+        assert!(hub.find(info.tenant, info.call).is_none() && hub.ids().is_empty(), "it has no audio now");
+        assert!(ear.call().is_open() && heard.ended() == 0);
+
+        let (second, replaced) = hub.open(info.clone());
+        assert!(replaced.is_none() && second.wanted().opus);
+        hub.give_up(info.call, Some(&first));
+        second.send(&packet(first.audience.born + Duration::from_secs(1), 0));
+        assert_eq!((heard.take(), heard.ended()), (vec![0, 8_000], 0), "it waits no more");
+
+        hub.lose(&second);
+        hub.lose(&first);
+        hub.give_up(info.call, Some(&first));
+        assert!(ear.call().is_open(), "it is the second that is waited for");
+        hub.give_up(info.call, Some(&second));
+        assert_eq!((ear.call().is_open(), heard.ended()), (false, 1));
+
+        let (third, _) = hub.open(info.clone());
+        hub.lose(&third);
+        hub.give_up(info.call, None);
+        hub.give_up(info.call, None);
+        assert_eq!(heard.ended(), 2);
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Gateway {
         tokio::select! {
             () = heartbeat => {}
             () = self.budgets.sample(&self.threads, counted) => {}
-            () = self.workers.obey(self.commands) => {}
+            () = self.workers.obey(&self.hub, self.commands) => {}
             () = serve_on(|| self.threads.place(), self.listener, self.tls, self.app, self.limits, stop) => {}
         }
         self.ingest.closed().await;

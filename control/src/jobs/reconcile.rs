@@ -1,6 +1,7 @@
 //! Ends what nobody ended: streams and sessions of dead gateways, and calls of which nobody speaks any
 //! more. So nothing is "in progress" for ever, whoever was killed and whatever was lost.
 
+use common::bus::NodeCommand;
 use serde_json::json;
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -89,6 +90,7 @@ async fn close_call(app: &App, still: &StillCall) -> Result<(), StoreError> {
     let data = json!({ "reason": "reconciled" });
     apply(&mut txn, still.tenant, still.call, Report::Over(end), data, now).await?;
     txn.commit().await?;
+    app.bus.commands.publish(NodeCommand::EndCall { call: still.call });
     app.metrics.reconciled_calls.with_label_values(&["no_word"]).inc();
     tracing::warn!(call = %still.call, "a call is closed: nobody has spoken of it for long");
     Ok(())

@@ -4,11 +4,12 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use common::bus::NodeCommand;
 use common::{CallId, CallSid};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::status::report;
+use super::status::{Report, report};
 use super::voice::sides;
 use super::{Outcome, Webhook, answer, apply, receive};
 use crate::App;
@@ -74,6 +75,10 @@ async fn take_status(app: &App, request: Request) -> Taken {
     put(&mut data, "sip_response_code", form.number("SipResponseCode").map(Value::from));
     apply(&mut txn, hook.tenant, call, report, data, now).await?;
     txn.commit().await?;
+    if matches!(report, Report::Over(_)) {
+        // Who lost the call's stream may be waiting for another.
+        app.bus.commands.publish(NodeCommand::EndCall { call });
+    }
     if is_late {
         app.metrics.webhook_out_of_order.inc();
     }

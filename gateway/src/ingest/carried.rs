@@ -106,6 +106,19 @@ impl Carried {
         self.send();
     }
 
+    /// Takes the call out of the hub. Who hears a call that may go on waits for its next stream.
+    fn leave(&self) {
+        let may_go_on = matches!(self.end, StreamEnd::Lost | StreamEnd::Stalled);
+        let runtime = tokio::runtime::Handle::try_current();
+        let (true, Ok(runtime)) = (may_go_on, runtime) else { return self.shared.hub.close(&self.live) };
+        self.shared.hub.lose(&self.live);
+        let (shared, live) = (self.shared.clone(), self.live.clone());
+        runtime.spawn(async move {
+            tokio::time::sleep(shared.config.wait).await;
+            shared.hub.give_up(live.info().call, Some(&live));
+        });
+    }
+
     fn send(&mut self) {
         while let Some(packet) = self.call.poll_packet() {
             self.live.send(&packet);
@@ -115,7 +128,7 @@ impl Carried {
 
 impl Drop for Carried {
     fn drop(&mut self) {
-        self.shared.hub.close(&self.live);
+        self.leave();
         self.shared.metrics.calls.dec();
         self.shared.metrics.encoders.sub(i64::from(self.call.is_encoding()));
         let info = self.live.info();

@@ -49,6 +49,8 @@ pub struct Config {
     pub message_bytes: usize,
     /// How long a close frame may take to be sent and answered.
     pub close: Duration,
+    /// How long listeners wait, in silence, for another stream of a call whose stream was lost.
+    pub wait: Duration,
 }
 
 impl Default for Config {
@@ -60,6 +62,7 @@ impl Default for Config {
             used_tickets: 65_536,
             message_bytes: 64 * 1024,
             close: Duration::from_secs(2),
+            wait: Duration::from_secs(10),
         }
     }
 }

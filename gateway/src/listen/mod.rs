@@ -41,7 +41,7 @@ use self::registry::Registry;
 use self::sessions::Setting;
 use self::worker::Worker;
 use crate::StartError;
-use crate::hub::{LiveCall, Outlet};
+use crate::hub::{Hub, LiveCall, Outlet};
 
 pub use self::gate::Rate;
 pub(crate) use self::whep::router;
@@ -220,11 +220,12 @@ impl Workers {
     }
 
     /// Does what control commands, for as long as it is polled.
-    pub async fn obey(&self, mut commands: Subscription<NodeCommand>) {
+    pub async fn obey(&self, hub: &Hub, mut commands: Subscription<NodeCommand>) {
         while let Some(received) = commands.next().await {
             match received {
                 Received::Message(envelope) => match envelope.body {
                     NodeCommand::EndSession { session } => self.revoke(session).await,
+                    NodeCommand::EndCall { call } => hub.give_up(call, None),
                     NodeCommand::Unknown => tracing::debug!("a command this build does not know"),
                 },
                 Received::Lost(count) => tracing::warn!(count, "commands lost: too slow to obey them"),

@@ -23,6 +23,22 @@ async fn the_end_of_the_call_ends_its_sessions() {
 }
 
 #[tokio::test]
+async fn who_lost_a_stream_stays_until_the_call_is_over() {
+    let mut server = Server::start().await;
+    let (call, other) = (server.call(), server.call());
+    let waits = server.open(server.grant(&call)).await;
+    server.hub.lose(&call);
+    let late = reply(server.post(&server.grant(&call))).await;
+    assert_eq!((late.status, late.code.as_str()), (409, "call_not_live"), "there is nothing to hear");
+    server.bus.commands.publish(NodeCommand::EndCall { call: other.info().call });
+    assert_eq!(reply(server.request(reqwest::Method::GET, &waits.url)).await.status, 204);
+
+    server.bus.commands.publish(NodeCommand::EndCall { call: call.info().call });
+    assert_eq!(server.ended().await, (waits.grant.session, SessionEnd::CallEnded));
+    assert!(server.hub.find(other.info().tenant, other.info().call).is_some(), "its stream is open");
+}
+
+#[tokio::test]
 async fn control_ends_a_session_and_its_grant_is_worth_nothing_any_more() {
     let mut server = Server::start().await;
     let call = server.call();
