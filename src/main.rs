@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use partyline::audit::{AuditCommand, audit};
 use partyline::demo;
 use partyline::node::Node;
 use partyline::settings::{Planes, Raw, Settings, SettingsError, new_signing_key, verifying_key};
@@ -37,6 +38,9 @@ enum Command {
     ///
     /// For those who do not give the owner's URL to the server. Safe beside running servers.
     Migrate(Box<MigrateArguments>),
+    /// Goes through the audit logs
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Plays Twilio: places a call with two voices on a running Partyline
     Call(Box<loadtest::cli::CallArgs>),
 }
@@ -109,6 +113,7 @@ fn main() -> ExitCode {
             }
             Command::Key(KeyCommand::Show(arguments)) => show_key(*arguments),
             Command::Migrate(arguments) => migrate(*arguments).await,
+            Command::Audit(command) => audit(command).await,
             Command::Call(arguments) => loadtest::cli::call(*arguments).await,
         }
     });
@@ -165,9 +170,8 @@ async fn plane(arguments: PlaneArguments, planes: Planes) -> anyhow::Result<()> 
 }
 
 fn show_key(arguments: MigrateArguments) -> anyhow::Result<()> {
-    let mut raw = Raw::layered(arguments.settings, std::env::vars(), arguments.config.as_deref())?;
-    raw.redis_url = None;
-    let settings = Settings::from_raw(raw, Planes::Both)?;
+    let raw = Raw::layered(arguments.settings, std::env::vars(), arguments.config.as_deref())?;
+    let settings = Settings::without_planes(raw)?;
     let signer = match settings.signing_key {
         Some(signer) => signer,
         None => control::signing_key(&settings.data_dir)?,
@@ -177,10 +181,8 @@ fn show_key(arguments: MigrateArguments) -> anyhow::Result<()> {
 }
 
 async fn migrate(arguments: MigrateArguments) -> anyhow::Result<()> {
-    let mut raw = Raw::layered(arguments.settings, std::env::vars(), arguments.config.as_deref())?;
-    // It may be the file of planes that are apart; no plane is run here.
-    raw.redis_url = None;
-    let settings = Settings::from_raw(raw, Planes::Both)?;
+    let raw = Raw::layered(arguments.settings, std::env::vars(), arguments.config.as_deref())?;
+    let settings = Settings::without_planes(raw)?;
     let Some(owner) = settings.database_owner_url else {
         return Err(SettingsError::Bad {
             key: "database_owner_url",

@@ -109,6 +109,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Checks every value, for a command that runs no plane but works on the same data. They may be the settings of planes
+    /// that are apart.
+    pub fn without_planes(mut raw: Raw) -> Result<Self, SettingsError> {
+        (raw.redis_url, raw.verifying_key) = (None, None);
+        Self::from_raw(raw, Planes::Both)
+    }
+
     /// Checks every value, for a process with these planes.
     pub fn from_raw(raw: Raw, planes: Planes) -> Result<Self, SettingsError> {
         let data_dir = PathBuf::from(raw.data_dir.clone().unwrap_or_else(|| "./data".to_owned()));

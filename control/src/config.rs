@@ -89,6 +89,8 @@ pub struct Timings {
     pub refresh_grace: Duration,
     /// The longest sign-in without the password.
     pub sign_in: Duration,
+    /// How long an invitation can be accepted.
+    pub invitation: Duration,
 }
 
 impl Default for Timings {
@@ -102,6 +104,7 @@ impl Default for Timings {
             refresh_token: Duration::from_secs(7 * 24 * 3600),
             refresh_grace: Duration::from_secs(10),
             sign_in: Duration::from_secs(30 * 24 * 3600),
+            invitation: Duration::from_secs(7 * 24 * 3600),
         }
     }
 }

@@ -3,7 +3,9 @@
 //! It carries no audio. It meets the media plane on the bus and in the tokens that it signs, and nowhere
 //! else; a gateway goes on with what it has while this is down.
 
+mod admin;
 mod api;
+mod audit;
 mod auth;
 mod config;
 mod console;
@@ -26,13 +28,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
-use common::UserId;
-use common::bus::{Bus, NodeEvent, Subscription, TenantNews};
+use common::bus::{Bus, NodeCommand, NodeEvent, Subscription, TenantNews};
 use common::token::{Signer, Verifier};
+use common::{SessionId, UserId};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub use crate::admin::Admin;
+pub use crate::audit::{Fault, Head, NotAHead, Why};
 use crate::auth::limit::Limiter;
 use crate::auth::password::Passwords;
 use crate::config::BaseUrl;
@@ -104,6 +108,14 @@ impl Shared {
     /// Whether pages of this origin may use the API with a user's credentials.
     pub(crate) fn origin_is_allowed(&self, origin: &HeaderValue) -> bool {
         origin.to_str().is_ok_and(|origin| self.origins.contains(origin))
+    }
+
+    /// Tells the gateways to end these sessions, which are revoked. One that does not hear it is told again when it
+    /// next says what it holds.
+    pub(crate) fn end_sessions(&self, sessions: Vec<SessionId>) {
+        for session in sessions {
+            self.bus.commands.publish(NodeCommand::EndSession { session });
+        }
     }
 
     /// Waits until the server stops.
@@ -187,6 +199,7 @@ impl Control {
         let Self { app, listener, events, news, stop: stopping } = self;
         let jobs = tokio::spawn(jobs::run(app.clone(), events));
         let others = tokio::spawn(jobs::news::run(app.clone(), news));
+        let looks = tokio::spawn(jobs::audit::run(app.clone()));
         let (limits, tls) = (app.config.http, app.config.tls.clone());
         let router = http::router(app.clone());
         let stop = async {
@@ -195,7 +208,7 @@ impl Control {
         };
         common::serve::serve(listener, tls, router, limits, stop).await;
         // The jobs end by `stopping` too. What they were writing is then whole.
-        for job in [jobs, others] {
+        for job in [jobs, others, looks] {
             if job.await.is_err() {
                 tracing::error!("a background job had panicked");
             }

@@ -51,6 +51,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words! {
     /// What a person may do.
     Role {
@@ -363,6 +365,24 @@ pub struct User {
     pub role: Role,
     /// Whom they work for.
     pub tenant: Tenant,
+}
+
+/// Leave to become one of the tenant's people.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Invitation {
+    /// What its token begins with.
+    #[schema(example = "inv_0123456789abcdef")]
+    pub id: String,
+    /// What the person will sign in with.
+    pub email: String,
+    /// What they will be allowed to do.
+    pub role: Role,
+    /// Since when.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// Until when it can be accepted.
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires_at: OffsetDateTime,
 }
 
 /// What a program sends in place of a sign-in.

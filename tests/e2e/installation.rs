@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
 
-const EMAIL: &str = "ada@acme.example";
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const EMAIL: &str = "ada@acme.example";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const ACCOUNT_SID: &str = "AC11111111111111111111111111111111";
 pub(crate) const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const NUMBER: &str = "+15550100100";

@@ -1,10 +1,13 @@
 //! The HTTP API: `/api` but for Twilio's webhooks.
 
+mod audit;
 mod auth;
 mod calls;
 pub(crate) mod extract;
+mod invitations;
 mod keys;
 mod numbers;
+mod password;
 mod sessions;
 mod tenant;
 pub(crate) mod users;
@@ -55,6 +58,9 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(tenant::router())
         .merge(users::router())
         .merge(keys::router())
+        .merge(audit::router())
+        .merge(password::router())
+        .merge(invitations::router())
         .merge(OpenApiRouter::new().routes(routes!(socket::live)))
         .merge(crate::twilio::router())
 }

@@ -12,10 +12,12 @@ use common::bus::{Envelope, NodeCommand, NodeEvent, SessionEnd, StreamEnd};
 use common::{CallId, NodeId, SessionId, StreamSid, TenantId};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::App;
+use crate::audit::{Action, Entry};
 use crate::model::{CallStatus, EventType, Route};
 use crate::store::{HeldStream, SessionState, StoreError, Txn};
 use crate::twilio::apply;
@@ -295,7 +297,7 @@ async fn session_started(
     let mut txn = app.store.begin(tenant).await?;
     match txn.session_connect(tenant, session, node, now).await? {
         Some(state) => {
-            record_session(&mut txn, tenant, &state, EventType::SessionStarted, None, now).await?;
+            record_session(&mut txn, tenant, &state, None, now).await?;
             txn.commit().await
         }
         None => {
@@ -319,24 +321,33 @@ pub(super) async fn session_ended(
     app.qualities.forget(session);
     let mut txn = app.store.begin(tenant).await?;
     let Some(state) = txn.session_end(tenant, session, reason, now).await? else { return Ok(()) };
-    record_session(&mut txn, tenant, &state, EventType::SessionEnded, Some(reason), now).await?;
+    record_session(&mut txn, tenant, &state, Some(reason), now).await?;
     txn.commit().await
 }
 
-/// Records that a person began or ceased to hear a call. One who never heard it is no event.
+/// Records that a person began to hear a call, or ceased to, for the reason given. One who never heard it is no
+/// event.
 async fn record_session(
     txn: &mut Txn,
     tenant: TenantId,
     state: &SessionState,
-    kind: EventType,
-    reason: Option<&str>,
+    ended: Option<&str>,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     let Some(listener) = &state.connected else { return Ok(()) };
     let mut data = json!(listener);
-    if let (Some(object), Some(reason)) = (data.as_object_mut(), reason) {
-        object.insert("reason".to_owned(), reason.into());
+    let stamp = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+    let mut kept = json!({ "mode": listener.mode, "reason": state.reason, "from": stamp(listener.since) });
+    if let Some(reason) = ended {
+        data["reason"] = reason.into();
+        (kept["to"], kept["end"]) = (stamp(now).into(), reason.into());
     }
+    let (kind, action) = match ended {
+        None => (EventType::SessionStarted, Action::SessionStarted),
+        Some(_) => (EventType::SessionEnded, Action::SessionEnded),
+    };
+    let entry = Entry::new(action).by(state.user).of_call(state.call).on(listener.id).with(kept);
+    txn.audit(tenant, entry, now).await?;
     txn.event(tenant, state.call, kind, now, data).await
 }
 

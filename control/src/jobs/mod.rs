@@ -1,5 +1,6 @@
 //! What goes on without a request: the bus, the reconciler, forgetting.
 
+pub(crate) mod audit;
 pub(crate) mod bootstrap;
 mod bus;
 pub(crate) mod news;

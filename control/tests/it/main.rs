@@ -21,8 +21,10 @@ mod on_sqlite {
     const STORE: crate::Store = crate::Store::Sqlite;
 
     mod access;
+    mod audit;
     mod auth;
     mod calls;
+    mod cut_off;
     mod gateways;
     mod keys;
     mod live;
@@ -40,8 +42,10 @@ mod on_postgres {
     const STORE: crate::Store = crate::Store::Postgres;
 
     mod access;
+    mod audit;
     mod auth;
     mod calls;
+    mod cut_off;
     mod gateways;
     mod keys;
     mod live;

@@ -60,7 +60,7 @@ impl Data {
         Self { folder: Arc::new(tempfile::tempdir().unwrap()), postgres }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match &self.postgres {
             None => format!("sqlite://{}/partyline.db", self.folder.path().display()),
             Some(database) => database.url(postgres::SERVER),

@@ -237,7 +237,7 @@ pub(crate) fn alive(server: &Server, calls: &[CallId], sessions: &[SessionId]) -
     }
 }
 
-async fn command(commands: &mut common::bus::Subscription<NodeCommand>) -> NodeCommand {
+pub(crate) async fn command(commands: &mut common::bus::Subscription<NodeCommand>) -> NodeCommand {
     // Far longer than it takes: a command that never comes must fail the test, not hang it.
     let next = tokio::time::timeout(Duration::from_secs(30), commands.next()).await;
     match next.expect("a command") {
