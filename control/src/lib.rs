@@ -5,6 +5,8 @@
 
 mod api;
 mod auth;
+#[doc(hidden)]
+pub mod backstage;
 mod config;
 mod console;
 mod crypto;

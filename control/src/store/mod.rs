@@ -15,17 +15,21 @@ mod calls;
 mod error;
 mod events;
 mod find;
+mod index;
 mod keys;
+mod lists;
 mod nodes;
 mod numbers;
 mod open;
 mod progress;
+mod ranges;
 mod sessions;
 mod sign_ins;
 mod sql;
 mod tenants;
 mod turns;
 mod users;
+mod words;
 
 use std::sync::Arc;
 
@@ -36,16 +40,19 @@ use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use time::OffsetDateTime;
 use tokio::sync::OwnedMutexGuard;
 
-pub(crate) use calls::{CallFilter, CallPatch, NewCall, Stats};
+pub(crate) use calls::{CallPatch, NewCall, Stats};
 pub use error::{OpenError, StoreError};
 pub(crate) use events::LiveMessage;
 pub(crate) use find::{HeldStream, StillCall};
+pub(crate) use index::words_of;
 pub(crate) use keys::{GoodKey, NewKey};
+pub(crate) use lists::{CallFilter, Place};
 pub(crate) use numbers::{NumberChange, NumberNew};
 pub use open::migrate;
 pub(crate) use sessions::{NewSession, SessionState};
 pub(crate) use sign_ins::{Rotation, SignIn};
 pub(crate) use users::{NewUser, UserAuth, UserPatch};
+pub(crate) use words::{Asked, TooManyWords};
 
 use crate::live::Hub;
 use sql::{Record, Sql, Tx, sql};

@@ -24,6 +24,7 @@ mod on_sqlite {
     mod auth;
     mod calls;
     mod keys;
+    mod lists;
     mod live;
     mod odd;
     mod races;
@@ -42,6 +43,7 @@ mod on_postgres {
     mod auth;
     mod calls;
     mod keys;
+    mod lists;
     mod live;
     mod odd;
     mod races;
