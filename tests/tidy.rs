@@ -96,6 +96,7 @@ const WITHOUT_A_TENANT: &[&str] = &[
     "tenants_with_unused_sessions",
     // A statement, which has the tenant among its values; a turn, which has it as its key.
     "all",
+    "explain",
     "one",
     "optional",
     "run",

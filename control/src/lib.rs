@@ -7,6 +7,8 @@ mod admin;
 mod api;
 mod audit;
 mod auth;
+#[doc(hidden)]
+pub mod backstage;
 mod config;
 mod console;
 mod crypto;

@@ -17,18 +17,22 @@ mod cut_off;
 mod error;
 mod events;
 mod find;
+mod index;
 mod invitations;
 mod keys;
+mod lists;
 mod nodes;
 mod numbers;
 mod open;
 mod progress;
+mod ranges;
 mod sessions;
 mod sign_ins;
 mod sql;
 mod tenants;
 mod turns;
 mod users;
+mod words;
 
 use std::sync::Arc;
 
@@ -40,18 +44,21 @@ use time::OffsetDateTime;
 use tokio::sync::OwnedMutexGuard;
 
 pub(crate) use audit::AuditFilter;
-pub(crate) use calls::{CallFilter, CallPatch, NewCall, Stats};
+pub(crate) use calls::{CallPatch, NewCall, Stats};
 pub(crate) use cut_off::{Opener, Whose};
 pub use error::{OpenError, StoreError};
 pub(crate) use events::LiveMessage;
 pub(crate) use find::{HeldStream, StillCall};
+pub(crate) use index::words_of;
 pub(crate) use invitations::NewInvitation;
 pub(crate) use keys::{GoodKey, NewKey};
+pub(crate) use lists::{CallFilter, Place};
 pub(crate) use numbers::{NumberChange, NumberNew};
 pub use open::migrate;
 pub(crate) use sessions::{NewSession, SessionState};
 pub(crate) use sign_ins::{Rotation, SignIn};
 pub(crate) use users::{NewUser, UserAuth, UserPatch};
+pub(crate) use words::{Asked, TooManyWords};
 
 use crate::live::Hub;
 use sql::{Record, Sql, Tx, sql};

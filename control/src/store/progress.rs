@@ -50,7 +50,7 @@ impl Txn {
         .bind(millis(now))
         .run(&mut self.tx)
         .await?;
-        Ok(())
+        self.words_move(tenant, call, millis(progress.started_at)).await
     }
 
     /// Remembers the highest `SequenceNumber`, and says whether this one came after a higher one.

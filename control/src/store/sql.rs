@@ -162,6 +162,27 @@ impl Sql {
         self.optional(tx).await?.ok_or(StoreError::NotFound)
     }
 
+    /// How the database would run it, a line each step.
+    pub(super) async fn explain(self, tx: &mut Tx) -> Result<String, StoreError> {
+        let prefix = Self::each("EXPLAIN QUERY PLAN ", "EXPLAIN (COSTS OFF) ");
+        let statement = Self {
+            sqlite: prefix.sqlite + self.sqlite,
+            postgres: prefix.postgres + self.postgres,
+            values: self.values,
+        };
+        let steps: Vec<String> = match tx {
+            Tx::Sqlite(_) => {
+                let rows: Vec<(i64, i64, i64, String)> = statement.all(tx).await?;
+                rows.into_iter().map(|(.., step)| step).collect()
+            }
+            Tx::Postgres(_) => {
+                let rows: Vec<(String,)> = statement.all(tx).await?;
+                rows.into_iter().map(|(step,)| step).collect()
+            }
+        };
+        Ok(steps.join("\n"))
+    }
+
     /// All rows.
     pub(super) async fn all<T: Record>(self, tx: &mut Tx) -> Result<Vec<T>, StoreError> {
         Ok(match tx {

@@ -27,6 +27,7 @@ mod on_sqlite {
     mod cut_off;
     mod gateways;
     mod keys;
+    mod lists;
     mod live;
     mod odd;
     mod races;
@@ -48,6 +49,7 @@ mod on_postgres {
     mod cut_off;
     mod gateways;
     mod keys;
+    mod lists;
     mod live;
     mod odd;
     mod races;

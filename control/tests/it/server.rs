@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use common::bus::{Bus, NodeEvent};
 use common::token::{Signer, StreamTicket, Verifier};
 use common::{AccountSid, CallId, CallSid, NodeId, StreamSid, TenantId};
+use control::backstage::Backstage;
 use control::{Bootstrap, BootstrapTwilio, Config, Control};
 use prometheus::Registry;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -40,6 +41,7 @@ pub(crate) struct Server {
     pub(crate) node: NodeId,
     pub(crate) http: Client,
     pub(crate) data: Data,
+    pub(crate) backstage: Backstage,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -158,13 +160,14 @@ impl Server {
         let signer: Signer = control::signing_key(data.folder.path()).unwrap();
         let verifier = signer.verifier();
         let control = Control::new(config, listener, bus.clone(), signer, &registry).await.unwrap();
+        let backstage = control.backstage();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(control.run(async {
             let _ = stopped.await;
         }));
         let http = Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().unwrap();
         let node = NodeId::new();
-        Self { addr, bus, registry, verifier, node, http, data, stop: Some(stop), task }
+        Self { addr, bus, registry, verifier, node, http, data, backstage, stop: Some(stop), task }
     }
 
     /// Stops in order, and starts again on the same data.

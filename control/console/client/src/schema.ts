@@ -370,9 +370,12 @@ export interface paths {
           handled?: boolean;
           /** @description Whether it needs a person soon. */
           urgent?: boolean;
-          /** @description Part of a number, name, note, tag, summary or call sid. */
+          /**
+           * @description Any part of the customer's number; or words, all of which the name, the tags, the notes, the summary or
+           *     what was said must have: whole ones or beginnings, accents and case aside; at most 8. Or an id of the call.
+           */
           q?: string;
-          /** @description Our number, E.164. */
+          /** @description The customer's number or ours, E.164: with the customer's, what was before with them. */
           number?: string;
           /** @description Began at this time (RFC 3339) or later. */
           from?: string;
@@ -2057,7 +2060,10 @@ export interface components {
     CallPage: {
       /** @description Newest first. */
       calls: components["schemas"]["Call"][];
-      /** @description Send it as `cursor` for older calls. `null`: there are none. */
+      /**
+       * @description Send it as `cursor` for older calls. `null`: there are none. It may come with fewer calls than asked for,
+       *     even none, when few of very many calls pass the filter.
+       */
       next_cursor?: string | null;
     };
     /**
