@@ -12,7 +12,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::{CallId, CallSid, StreamSid, TenantId};
 use gateway_core::call::{SLOT, Wanted};
@@ -205,10 +205,21 @@ impl Drop for Ear {
 /// All calls of this gateway.
 #[derive(Debug)]
 pub struct Hub {
-    calls: Mutex<HashMap<CallId, Arc<LiveCall>>>,
+    calls: Mutex<Calls>,
     next_key: AtomicU32,
     outlets: Arc<[Arc<dyn Outlet>]>,
 }
+
+#[derive(Debug, Default)]
+struct Calls {
+    live: HashMap<CallId, Arc<LiveCall>>,
+    /// Those whose stream broke, and until when their listeners wait for another.
+    lost: HashMap<CallId, (Arc<LiveCall>, Instant)>,
+}
+
+/// How long listeners wait, in silence, for another stream of a call whose stream broke. Control asks Twilio for one
+/// at once, and a few times more.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Hub {
     /// No call yet. `outlets` has one for each media worker, in the order of their numbers.
@@ -222,8 +233,9 @@ impl Hub {
     pub fn open(&self, info: CallInfo) -> (Arc<LiveCall>, Option<Arc<LiveCall>>) {
         let mut calls = self.lock();
         // Another tenant's call cannot have this id; if it had, it would get nobody's listeners.
-        let old = calls.get(&info.call).filter(|old| old.info.tenant == info.tenant);
-        let (audience, base) = match old {
+        let lost = calls.lost.remove(&info.call).map(|(lost, _)| lost);
+        let old = calls.live.get(&info.call).or(lost.as_ref());
+        let (audience, base) = match old.filter(|old| old.info.tenant == info.tenant) {
             Some(old) => (old.audience.clone(), OnceLock::new()),
             None => {
                 let key = CallKey(self.next_key.fetch_add(1, Ordering::Relaxed));
@@ -233,7 +245,7 @@ impl Hub {
         let home = Threads::current().filter(|home| *home < self.outlets.len());
         let call = info.call;
         let live = Arc::new(LiveCall { info, home, audience, replaced: AtomicBool::new(false), base });
-        let replaced = calls.insert(call, live.clone());
+        let replaced = calls.live.insert(call, live.clone());
         if let Some(old) = &replaced {
             old.replaced.store(true, Ordering::Relaxed);
         }
@@ -244,48 +256,110 @@ impl Hub {
     /// successor.
     pub fn close(&self, call: &Arc<LiveCall>) {
         let mut calls = self.lock();
-        if let Entry::Occupied(entry) = calls.entry(call.info.call) {
-            if Arc::ptr_eq(entry.get(), call) {
-                entry.remove();
-            } else if Arc::ptr_eq(&entry.get().audience, &call.audience) {
-                return;
-            }
+        if calls.take_out(call) {
+            self.end(calls, &[call.clone()]);
         }
+    }
+
+    /// As [`close`](Self::close), for a stream that broke: its listeners are told only if no other stream of the call
+    /// has come after a while.
+    pub fn lose(&self, call: &Arc<LiveCall>, now: Instant) {
+        let mut calls = self.lock();
+        if calls.take_out(call) {
+            calls.lost.insert(call.info.call, (call.clone(), now + PATIENCE));
+        }
+    }
+
+    /// Tells the listeners who have waited for long enough that their call has ended.
+    pub fn give_up(&self, now: Instant) {
+        let mut calls = self.lock();
+        let over = calls.lost.extract_if(|_, (_, until)| *until <= now).map(|(_, (lost, _))| lost);
+        let over: Vec<_> = over.collect();
+        self.end(calls, &over);
+    }
+
+    fn end(&self, calls: MutexGuard<'_, Calls>, over: &[Arc<LiveCall>]) {
         // Before the workers are told, and before another stream may come: a listener who comes after that is seen
         // to be too late.
-        call.audience.closed.store(true, Ordering::Release);
+        for call in over {
+            call.audience.closed.store(true, Ordering::Release);
+        }
         drop(calls);
-        for outlet in self.outlets.iter() {
-            outlet.call_ended(call.key());
+        for call in over {
+            for outlet in self.outlets.iter() {
+                outlet.call_ended(call.key());
+            }
         }
     }
 
     /// The call, if it is here and belongs to this tenant.
     pub fn find(&self, tenant: TenantId, call: CallId) -> Option<Arc<LiveCall>> {
-        self.lock().get(&call).filter(|live| live.info.tenant == tenant).cloned()
+        self.lock().live.get(&call).filter(|live| live.info.tenant == tenant).cloned()
     }
 
     /// How many are here.
     pub fn count(&self) -> usize {
-        self.lock().len()
+        self.lock().live.len()
     }
 
     /// All that are here.
     pub fn ids(&self) -> Vec<CallId> {
-        self.lock().keys().copied().collect()
+        self.lock().live.keys().copied().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<CallId, Arc<LiveCall>>> {
-        // The map is whole after every operation, so a panic elsewhere while it was held spoils nothing.
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        // The maps are whole after every operation, so a panic elsewhere while it was held spoils nothing.
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Calls {
+    /// Takes a stream out, whose listeners are then nobody's. `false`: they are its successor's.
+    fn take_out(&mut self, call: &Arc<LiveCall>) -> bool {
+        if let Entry::Occupied(entry) = self.live.entry(call.info.call) {
+            if Arc::ptr_eq(entry.get(), call) {
+                entry.remove();
+            } else if Arc::ptr_eq(&entry.get().audience, &call.audience) {
+                return false;
+            }
+        }
+        true
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+
+    #[test]
+    fn listeners_of_a_broken_stream_wait_for_the_next_and_not_for_ever() {
+        let (heard, hub, info) = fixture();
+        let now = Instant::now();
+        let (first, _) = hub.open(info.clone());
+        let ear = first.listen(0, Codec::Opus);
+        first.send(&packet(first.audience.born, 0));
+        hub.lose(&first, now);
+        assert_eq!((hub.count(), hub.ids().len()), (0, 0), "its audio is gone");
+        assert!(hub.find(info.tenant, info.call).is_none());
+        hub.give_up(now + PATIENCE / 2);
+        assert!(ear.call().is_open());
+
+        let (second, replaced) = hub.open(info.clone());
+        assert!(replaced.is_none() && second.key() == first.key() && second.wanted().opus);
+        second.send(&packet(first.audience.born + Duration::from_secs(1), 0));
+        assert_eq!(heard.take(), [0, 8_000]);
+        hub.give_up(now + 2 * PATIENCE);
+        assert!(ear.call().is_open(), "it waits no more");
+
+        hub.lose(&second, now);
+        hub.give_up(now + PATIENCE);
+        assert!(!ear.call().is_open());
+        assert_eq!(heard.ended(), 1);
+        let (third, _) = hub.open(info);
+        assert!(third.key() != second.key());
+        hub.give_up(now + 3 * PATIENCE);
+        assert_eq!(heard.ended(), 1, "and it is told once");
+    }
 
     #[test]
     fn a_stream_that_takes_anothers_place_has_its_listeners_and_their_time() {

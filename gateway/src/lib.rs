@@ -135,6 +135,7 @@ impl Gateway {
             let mut beat = tokio::time::interval(HEARTBEAT);
             loop {
                 beat.tick().await;
+                self.hub.give_up(std::time::Instant::now());
                 let (calls, sessions) = (self.hub.ids(), self.workers.sessions());
                 self.bus.events.publish(NodeEvent::NodeAlive { node: self.node, calls, sessions });
             }

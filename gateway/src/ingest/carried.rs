@@ -115,7 +115,13 @@ impl Carried {
 
 impl Drop for Carried {
     fn drop(&mut self) {
-        self.shared.hub.close(&self.live);
+        match self.end {
+            // The call may go on, and control may ask Twilio for another stream of it.
+            StreamEnd::Lost | StreamEnd::Stalled | StreamEnd::Refused => {
+                self.shared.hub.lose(&self.live, Instant::now());
+            }
+            _ => self.shared.hub.close(&self.live),
+        }
         self.shared.metrics.calls.dec();
         self.shared.metrics.encoders.sub(i64::from(self.call.is_encoding()));
         let info = self.live.info();
