@@ -81,12 +81,19 @@ impl Up {
         settings.gateway_limits.apply(&mut gateway);
         let gateway = Gateway::new(&gateway, gateway_http, bus.clone(), signer.verifier(), &registry)?;
         let defaults = control::Config::default();
+        let mut twilio_api = defaults.twilio_api.clone();
+        if let Some(url) = settings.twilio_api_url {
+            twilio_api.base_url = url;
+        }
         let control = control::Config {
             public_url: public_url.clone(),
             gateway_public_url: gateway_public_url.clone(),
             data_dir: settings.data_dir,
             database_url: settings.database_url,
             database_owner_url: settings.database_owner_url,
+            secrets_key: settings.secrets_key,
+            secrets_old_keys: settings.secrets_old_keys,
+            twilio_api,
             bootstrap: settings.bootstrap,
             allowed_origins,
             tls: tls.clone(),

@@ -8,6 +8,7 @@ mod auth;
 mod config;
 mod console;
 mod crypto;
+mod dependency;
 mod error;
 mod http;
 mod jobs;
@@ -25,24 +26,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
-use common::UserId;
 use common::bus::{Bus, NodeEvent, Subscription};
 use common::token::{Signer, Verifier};
+use common::{CallId, TenantId, UserId};
 use prometheus::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::auth::limit::Limiter;
 use crate::auth::password::Passwords;
 use crate::config::BaseUrl;
 pub use crate::config::{Bootstrap, BootstrapTwilio, Config, Timings};
 use crate::crypto::SecretBox;
-pub use crate::crypto::{KeyError, signing_key};
+pub use crate::crypto::{KeyError, NotAKey, SecretKey, signing_key};
+pub use crate::dependency::Dependencies;
 use crate::live::Hub;
 use crate::live::quality::Qualities;
 use crate::metrics::Metrics;
 use crate::store::Store;
 pub use crate::store::{OpenError, StoreError, migrate};
+pub use crate::twilio::rest;
+use crate::twilio::rest::{ClientError, RestClient};
 
 /// The control plane cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +72,12 @@ pub enum StartError {
     /// The database failed.
     #[error("the first tenant cannot be kept")]
     Store(#[from] StoreError),
+    /// The database failed.
+    #[error("stored secrets cannot be sealed with the present key")]
+    Seal(#[source] StoreError),
+    /// Twilio's API cannot be used.
+    #[error("Twilio's API cannot be used")]
+    TwilioApi(#[from] ClientError),
     /// The metrics are registered already.
     #[error("metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
@@ -92,6 +102,9 @@ pub(crate) struct Shared {
     pub(crate) login_by_email: Limiter<[u8; 32]>,
     pub(crate) sessions_by_user: Limiter<UserId>,
     pub(crate) metrics: Metrics,
+    pub(crate) twilio: RestClient,
+    /// Calls whose audio broke off, for the reconciler. Full: it finds them by itself, later.
+    pub(crate) lost_streams: mpsc::Sender<(TenantId, CallId)>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -121,6 +134,7 @@ pub struct Control {
     listener: TcpListener,
     /// From before anybody can be told of a call, so that nothing is missed.
     events: Subscription<NodeEvent>,
+    lost: mpsc::Receiver<(TenantId, CallId)>,
     stop: watch::Sender<bool>,
 }
 
@@ -143,11 +157,14 @@ impl Control {
         for origin in &config.allowed_origins {
             origins.insert(BaseUrl::parse(origin, "an allowed origin")?.origin());
         }
-        let secrets = SecretBox::open(&config.data_dir)?;
+        let secrets =
+            SecretBox::open(&config.data_dir, config.secrets_key.as_ref(), &config.secrets_old_keys)?;
         let hub = Hub::default();
         let store =
             Store::open(&config.database_url, config.database_owner_url.as_deref(), hub.clone()).await?;
         let (stop, stopping) = watch::channel(false);
+        let twilio = RestClient::new(config.twilio_api.clone(), &Dependencies::register(registry)?)?;
+        let (lost_streams, lost) = mpsc::channel(jobs::LOST_STREAMS);
         let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let shared = Shared {
             public_url,
@@ -168,20 +185,23 @@ impl Control {
                 Duration::from_secs(60) / config.sessions_per_minute.get(),
             ),
             metrics: Metrics::register(registry)?,
+            twilio,
+            lost_streams,
             stopping,
             config,
         };
         if let Some(bootstrap) = &shared.config.bootstrap {
             jobs::bootstrap::bootstrap(&shared, bootstrap).await?;
         }
+        twilio::accounts::seal_anew(&shared).await.map_err(StartError::Seal)?;
         let events = shared.bus.events.subscribe();
-        Ok(Self { app: Arc::new(shared), listener, events, stop })
+        Ok(Self { app: Arc::new(shared), listener, events, lost, stop })
     }
 
     /// Serves until `stop` resolves, then lets requests finish, closes sockets and the database.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, listener, events, stop: stopping } = self;
-        let jobs = tokio::spawn(jobs::run(app.clone(), events));
+        let Self { app, listener, events, lost, stop: stopping } = self;
+        let jobs = tokio::spawn(jobs::run(app.clone(), events, lost));
         let (limits, tls) = (app.config.http, app.config.tls.clone());
         let router = http::router(app.clone());
         let stop = async {

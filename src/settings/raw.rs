@@ -103,6 +103,12 @@ keys! {
     bootstrap_twilio_number,
     /// Whom a call to that number is put through to, E.164
     bootstrap_twilio_dial,
+    /// The account's other auth token, while they are being rotated at Twilio
+    bootstrap_twilio_auth_token_secondary(secret),
+    /// What seals Twilio's auth tokens in the database: 32 bytes in base64 [default: a key in the data directory]
+    secrets_key(secret),
+    /// Keys of before, separated by commas: what they sealed still opens
+    secrets_old_keys(secret),
     /// Base of Twilio's REST API, so that a stand-in can be used
     twilio_api_url,
 }
@@ -116,8 +122,15 @@ impl Raw {
     ) -> Result<Self, SettingsError> {
         let file = file.map(Self::from_file).transpose()?.unwrap_or_default();
         let mut all = flags.or(Self::from_environment(environment)?).or(file);
-        let secrets =
-            ["bootstrap_password", "bootstrap_twilio_auth_token", "database_url", "database_owner_url"];
+        let secrets = [
+            "bootstrap_password",
+            "bootstrap_twilio_auth_token",
+            "bootstrap_twilio_auth_token_secondary",
+            "database_url",
+            "database_owner_url",
+            "secrets_key",
+            "secrets_old_keys",
+        ];
         for key in secrets {
             if let Some((Some(value), true)) = all.slot(key)
                 && value.is_empty()

@@ -8,7 +8,7 @@ use loadtest::api::{Call, Console};
 use loadtest::audio::Audio;
 use loadtest::ears::whep::Whep;
 use loadtest::tone::Tone;
-use loadtest::twilio::{Account, CallSpec};
+use loadtest::twilio::{Account, CallSpec, Exchange};
 use partyline::settings::{Raw, Settings};
 use partyline::up::{Addrs, Up};
 use tempfile::TempDir;
@@ -30,6 +30,8 @@ pub(crate) struct Installation {
     pub(crate) addrs: Addrs,
     pub(crate) console: Console,
     pub(crate) whep: Whep,
+    /// Twilio's REST API.
+    pub(crate) exchange: Exchange,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
     _data_dir: TempDir,
@@ -38,7 +40,8 @@ pub(crate) struct Installation {
 impl Installation {
     pub(crate) async fn start() -> Self {
         let data_dir = tempfile::tempdir().unwrap();
-        let raw = settings(data_dir.path());
+        let exchange = Exchange::start(vec![account()]).await.unwrap();
+        let raw = Raw { twilio_api_url: Some(exchange.url().to_owned()), ..settings(data_dir.path()) };
         let up = Up::new(Settings::from_raw(raw).unwrap()).await.unwrap();
         let addrs = up.addrs.clone();
         let (stop, stopped) = oneshot::channel();
@@ -47,18 +50,17 @@ impl Installation {
         }));
         let base = Url::parse(&addrs.public_url).unwrap();
         let console = Console::login(&base, EMAIL, PASSWORD).await.unwrap();
-        Self { addrs, console, whep: Whep::new().unwrap(), stop, running, _data_dir: data_dir }
+        Self { addrs, console, whep: Whep::new().unwrap(), exchange, stop, running, _data_dir: data_dir }
     }
 
     /// A call of this tenant's, not yet placed.
     pub(crate) fn call_spec(&self, caller: Audio, agent: Audio) -> CallSpec {
-        let account =
-            Account { sid: ACCOUNT_SID.parse::<AccountSid>().unwrap(), auth_token: AUTH_TOKEN.to_owned() };
         let base = &self.addrs.public_url;
-        let spec = CallSpec::new(account, format!("{base}/api/twilio/voice"))
+        let spec = CallSpec::new(account(), format!("{base}/api/twilio/voice"))
             .reporting_to(format!("{base}/api/twilio/status"))
             .between("+15550199001", NUMBER)
-            .saying(caller, agent);
+            .saying(caller, agent)
+            .at(&self.exchange);
         CallSpec { loop_audio: true, ..spec }
     }
 
@@ -86,6 +88,11 @@ impl Installation {
         let _already_over = self.stop.send(());
         self.running.await.unwrap();
     }
+}
+
+/// The tenant's account at Twilio.
+fn account() -> Account {
+    Account { sid: ACCOUNT_SID.parse::<AccountSid>().unwrap(), auth_token: AUTH_TOKEN.to_owned() }
 }
 
 /// One tenant, free ports, and a database in `data_dir`.

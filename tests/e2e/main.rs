@@ -4,6 +4,7 @@
 
 mod hearing;
 mod installation;
+mod lost;
 mod metrics;
 mod quality;
 mod tls;

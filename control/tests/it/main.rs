@@ -8,6 +8,8 @@
 
 mod description;
 mod postgres;
+mod rest;
+mod twiml_page;
 
 /// Where a server keeps its records.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,13 +23,18 @@ mod on_sqlite {
     const STORE: crate::Store = crate::Store::Sqlite;
 
     mod access;
+    mod asking;
     mod auth;
+    mod auth_tokens;
     mod calls;
     mod keys;
     mod live;
     mod odd;
+    mod orders;
     mod races;
     mod reconcile;
+    mod recordings;
+    mod routes;
     mod server;
     mod sessions;
     mod tenants;
@@ -39,13 +46,18 @@ mod on_postgres {
     const STORE: crate::Store = crate::Store::Postgres;
 
     mod access;
+    mod asking;
     mod auth;
+    mod auth_tokens;
     mod calls;
     mod keys;
     mod live;
     mod odd;
+    mod orders;
     mod races;
     mod reconcile;
+    mod recordings;
+    mod routes;
     mod row_security;
     mod server;
     mod sessions;
