@@ -19,7 +19,7 @@ use crate::App;
 use crate::audit::Action;
 use crate::auth::{By, CallsRead, CallsWrite};
 use crate::error::{ApiError, Problem};
-use crate::model::{Call, CallEvent, CallRef, CallStatus, EventType, Hearing, Role};
+use crate::model::{Call, CallDetail, CallEvent, CallRef, CallStatus, EventType, Hearing, Role};
 use crate::store::{Asked, CallFilter, CallPatch, Place, Stats, TooManyWords};
 
 /// Calls or events on one page, unless asked otherwise.
@@ -188,13 +188,16 @@ async fn stats(State(app): State<App>, By(caller, _): By<CallsRead>) -> Result<a
 #[utoipa::path(get, path = "/api/calls/{id}", tag = "calls",
     security(("bearer" = ["calls:read"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
-    responses((status = 200, body = Call), (status = 404, body = Problem)))]
+    responses((status = 200, body = CallDetail), (status = 404, body = Problem)))]
 async fn view(
     State(app): State<App>,
     By(caller, _): By<CallsRead>,
     Path(call): Path<CallRef>,
-) -> Result<axum::Json<Call>, ApiError> {
-    Ok(axum::Json(app.store.call_fetch(caller.tenant(), call).await?))
+) -> Result<axum::Json<CallDetail>, ApiError> {
+    let tenant = caller.tenant();
+    let found = app.store.call_fetch(tenant, call).await?;
+    let recordings = app.store.recording_list(tenant, call).await?;
+    Ok(axum::Json(CallDetail { call: found, recordings }))
 }
 
 /// What to change of a call. What is left out stays.

@@ -82,6 +82,7 @@ const TABLE: &[Row] = &[
     // Without an upgrade to a WebSocket it is a bad request, of somebody who may.
     row("GET", "/api/live", READ, [401, 400, 400, 400, 400, 400]),
     row("POST", "/api/twilio/voice", Keys::Apart, SIGNED),
+    row("POST", "/api/twilio/resume", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/status", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/stream", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/recording", Keys::Apart, SIGNED),

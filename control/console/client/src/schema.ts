@@ -565,7 +565,7 @@ export interface paths {
             [name: string]: unknown;
           };
           content: {
-            "application/json": components["schemas"]["Call"];
+            "application/json": components["schemas"]["CallDetail"];
           };
         };
         404: {
@@ -1574,6 +1574,58 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/twilio/resume": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Where Twilio comes back when the stream of an agent's call has ended: it may have broken, and the caller is still
+     *     there. They get another, a few times; then the number's `dial` rings, or it hangs up.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        /** @description TwiML */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "text/xml": string;
+          };
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/twilio/status": {
     parameters: {
       query?: never;
@@ -2034,6 +2086,11 @@ export interface components {
       /** @description At most 20, of at most 50 characters each. */
       tags?: string[] | null;
     };
+    /** @description A call with what belongs to it. */
+    CallDetail: components["schemas"]["Call"] & {
+      /** @description What Twilio recorded of it, oldest first. */
+      recordings: components["schemas"]["Recording"][];
+    };
     /** @description One event of a call's history. */
     CallEvent: {
       /**
@@ -2076,6 +2133,24 @@ export interface components {
      * @enum {string}
      */
     Direction: "inbound" | "outbound";
+    /** @description What a caller is told, by Twilio's voice. */
+    Disclosure: {
+      /**
+       * @description Their language, as Twilio names it. `null`: Twilio's own, `en-US`.
+       * @example en-GB
+       */
+      language?: string | null;
+      /**
+       * @description The words; 1 to 500 characters.
+       * @example This call may be listened to for training.
+       */
+      text: string;
+      /**
+       * @description The voice, as Twilio names it. `null`: Twilio's own.
+       * @example Polly.Amy
+       */
+      voice?: string | null;
+    };
     /**
      * @description What happened to a call.
      * @enum {string}
@@ -2288,6 +2363,7 @@ export interface components {
     NumberSettings: {
       /** @description Whom a call rings, E.164. Route `monitor` dials it at once, route `agent` after its stream. */
       dial?: string | null;
+      disclosure?: components["schemas"]["Disclosure"] | null;
     };
     /** @description The tenant's numbers. */
     Numbers: {
@@ -2374,6 +2450,38 @@ export interface components {
        * @description To the browser and back. `null`: not known yet.
        */
       round_trip_ms?: number | null;
+    };
+    /** @description A recording that Twilio made and keeps. */
+    Recording: {
+      /**
+       * Format: int64
+       * @description 1, or 2 with each side in one.
+       */
+      channels?: number | null;
+      /**
+       * Format: date-time
+       * @description When it was first heard of.
+       */
+      created_at: string;
+      /**
+       * Format: int64
+       * @description Its length in seconds, once it is over.
+       */
+      duration_seconds?: number | null;
+      /**
+       * Format: int64
+       * @description Why there is none: Twilio's number for it.
+       */
+      error_code?: number | null;
+      /** @description Twilio's id. */
+      sid: string;
+      /**
+       * @description In Twilio's words: `in-progress`, `completed`, `absent`, `failed`.
+       * @example completed
+       */
+      status: string;
+      /** @description Where Twilio has the audio, for whoever has the account's token. */
+      url?: string | null;
     };
     /**
      * @description What a person may do.
