@@ -12,7 +12,7 @@ CARGO_FUZZ_VERSION := 0.13.1
 RUN_TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check rust-test console-test browser-test metrics-check deny advisories bench quality cost load janus soak join fuzz openapi picture
+.PHONY: help run test check rust-test console-test browser-test metrics-check deny advisories bench quality cost load janus soak control join fuzz openapi picture
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,7 @@ check: need-build $(CONSOLE)/dist/index.html ## The quick part: formatting and l
 	cargo clippy --workspace --all-targets -- -D warnings
 
 rust-test: need-build $(CONSOLE)/dist/index.html ## Unit and integration tests, on SQLite and PostgreSQL
-	@tools/need initdb
+	@tools/need initdb redis-server
 	cargo $(RUN_TESTS) --workspace
 
 console-test: $(CONSOLE)/node_modules/.made ## The console: types, lints, tests
@@ -78,6 +78,9 @@ janus: release ## The same work through Janus, in turns: 500 and 1,000 listeners
 
 soak: release ## Half an hour of 50 calls and 500 listeners that come and go; fails when something grows or is lost
 	target/release/loadtest soak --minutes 30 --calls 50 --listeners 500 --churn 5 --samples target/soak.jsonl
+
+control: release ## Webhooks, pages of calls, and live events to 1,000 consoles
+	target/release/loadtest control --partyline target/release/partyline
 
 join: release $(BROWSER)/node_modules/.made ## POST to first audio: light client, then Chromium
 	@tools/need chromium

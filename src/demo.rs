@@ -5,8 +5,8 @@
 
 use common::AccountSid;
 
-use crate::settings::{Raw, Settings, SettingsError};
-use crate::up::Addrs;
+use crate::node::Addrs;
+use crate::settings::{Planes, Raw, Settings, SettingsError};
 
 /// Whom to sign in as.
 pub const EMAIL: &str = "demo@partyline.example";
@@ -24,7 +24,7 @@ const DIAL: &str = "+15550100200";
 /// The password is no secret, so every address must be loopback.
 pub fn settings(mut raw: Raw) -> Result<Settings, SettingsError> {
     raw.data_dir.get_or_insert_with(|| "./data/demo".to_owned());
-    let settings = Settings::from_raw(raw)?;
+    let settings = Settings::from_raw(raw, Planes::Both)?;
     for (key, addr) in [("http_addr", settings.http_addr), ("gateway_http_addr", settings.gateway_http_addr)]
     {
         if !addr.ip().is_loopback() {

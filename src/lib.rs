@@ -1,5 +1,6 @@
-//! Both planes in one process: what the binary starts, and what the end-to-end tests start too.
+//! A process of Partyline: what the binary starts, and what the end-to-end tests start too.
 
+pub mod audit;
 pub mod demo;
+pub mod node;
 pub mod settings;
-pub mod up;

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use partyline::audit::{AuditCommand, audit};
 use partyline::demo;
-use partyline::settings::{Raw, Settings, SettingsError};
-use partyline::up::Up;
+use partyline::node::Node;
+use partyline::settings::{Planes, Raw, Settings, SettingsError, new_signing_key, verifying_key};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -26,10 +27,20 @@ enum Command {
     /// Every setting can also stand in the environment (PARTYLINE_HTTP_ADDR for --http-addr) or in a TOML
     /// file (http_addr = "…").
     Up(Box<UpArguments>),
+    /// Runs control alone: as many as needed, with PostgreSQL, and Redis between them and the gateways
+    Control(Box<PlaneArguments>),
+    /// Runs a gateway alone: as many as needed, with Redis between them and control
+    Gateway(Box<PlaneArguments>),
+    /// The key that control signs tokens with
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Brings a PostgreSQL database up to date, and ends; needs both database URLs
     ///
     /// For those who do not give the owner's URL to the server. Safe beside running servers.
     Migrate(Box<MigrateArguments>),
+    /// Goes through the audit logs
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Plays Twilio: places a call with two voices on a running Partyline
     Call(Box<loadtest::cli::CallArgs>),
 }
@@ -47,6 +58,26 @@ struct UpArguments {
     check_config: bool,
     #[command(flatten)]
     settings: Raw,
+}
+
+#[derive(clap::Args, Debug)]
+struct PlaneArguments {
+    /// A TOML file with settings
+    #[arg(long, env = "PARTYLINE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Say whether the settings are good, and end
+    #[arg(long)]
+    check_config: bool,
+    #[command(flatten)]
+    settings: Raw,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum KeyCommand {
+    /// Makes one and prints it, for PARTYLINE_SIGNING_KEY of every control process
+    New,
+    /// Prints the half that gateways need, for their PARTYLINE_VERIFYING_KEY; run it where control runs
+    Show(Box<MigrateArguments>),
 }
 
 #[derive(clap::Args, Debug)]
@@ -74,7 +105,15 @@ fn main() -> ExitCode {
     let ended = runtime.block_on(async {
         match arguments.command {
             Command::Up(arguments) => up(*arguments).await,
+            Command::Control(arguments) => plane(*arguments, Planes::Control).await,
+            Command::Gateway(arguments) => plane(*arguments, Planes::Gateway).await,
+            Command::Key(KeyCommand::New) => {
+                println!("{}", new_signing_key());
+                Ok(())
+            }
+            Command::Key(KeyCommand::Show(arguments)) => show_key(*arguments),
             Command::Migrate(arguments) => migrate(*arguments).await,
+            Command::Audit(command) => audit(command).await,
             Command::Call(arguments) => loadtest::cli::call(*arguments).await,
         }
     });
@@ -95,27 +134,55 @@ const USAGE: u8 = 64;
 
 async fn up(arguments: UpArguments) -> anyhow::Result<()> {
     let raw = Raw::layered(arguments.settings, std::env::vars(), arguments.config.as_deref())?;
-    let settings = if arguments.demo { demo::settings(raw)? } else { Settings::from_raw(raw)? };
+    let settings = if arguments.demo { demo::settings(raw)? } else { Settings::from_raw(raw, Planes::Both)? };
     if arguments.check_config {
         println!("the settings are good");
         return Ok(());
     }
-    let up = Up::new(settings).await?;
+    let node = Node::new(settings).await?;
     if arguments.demo {
-        demo::welcome(&up.addrs);
-        tokio::spawn(demo::calls(up.addrs.clone()));
+        demo::welcome(&node.addrs);
+        tokio::spawn(demo::calls(node.addrs.clone()));
     } else {
         println!("Partyline is up.");
-        println!("  Console   {}", up.addrs.public_url);
-        println!("  Metrics   http://{}/metrics", up.addrs.admin);
+        println!("  Console   {}", node.addrs.public_url);
+        println!("  Metrics   http://{}/metrics", node.addrs.admin);
     }
-    up.run(stop_signal()).await;
+    node.run(stop_signal()).await;
+    Ok(())
+}
+
+async fn plane(arguments: PlaneArguments, planes: Planes) -> anyhow::Result<()> {
+    let raw = Raw::layered(arguments.settings, std::env::vars(), arguments.config.as_deref())?;
+    let settings = Settings::from_raw(raw, planes)?;
+    if arguments.check_config {
+        println!("the settings are good");
+        return Ok(());
+    }
+    let node = Node::new(settings).await?;
+    match planes {
+        Planes::Gateway => println!("A gateway is up: {}", node.addrs.gateway_public_url),
+        Planes::Control | Planes::Both => println!("Control is up: {}", node.addrs.public_url),
+    }
+    println!("  Metrics   http://{}/metrics", node.addrs.admin);
+    node.run(stop_signal()).await;
+    Ok(())
+}
+
+fn show_key(arguments: MigrateArguments) -> anyhow::Result<()> {
+    let raw = Raw::layered(arguments.settings, std::env::vars(), arguments.config.as_deref())?;
+    let settings = Settings::without_planes(raw)?;
+    let signer = match settings.signing_key {
+        Some(signer) => signer,
+        None => control::signing_key(&settings.data_dir)?,
+    };
+    println!("{}", verifying_key(&signer));
     Ok(())
 }
 
 async fn migrate(arguments: MigrateArguments) -> anyhow::Result<()> {
     let raw = Raw::layered(arguments.settings, std::env::vars(), arguments.config.as_deref())?;
-    let settings = Settings::from_raw(raw)?;
+    let settings = Settings::without_planes(raw)?;
     let Some(owner) = settings.database_owner_url else {
         return Err(SettingsError::Bad {
             key: "database_owner_url",

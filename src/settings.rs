@@ -10,13 +10,18 @@ use std::path::PathBuf;
 
 use common::AccountSid;
 use common::tls::Tls;
+use common::token::{Signer, Verifier};
 
 mod gateway;
+mod keys;
+mod planes;
 mod raw;
 mod tls;
 
 pub use self::gateway::Limits;
 use self::gateway::threads;
+pub use self::keys::{new_signing_key, verifying_key};
+pub use self::planes::Planes;
 use self::raw::PREFIX;
 pub use self::raw::Raw;
 
@@ -56,9 +61,11 @@ pub enum SettingsError {
     },
 }
 
-/// The settings of `partyline up`, checked.
+/// The settings of a process, checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What runs in it.
+    pub planes: Planes,
     /// Control's address.
     pub http_addr: SocketAddr,
     /// Control's URL, if it is not its address.
@@ -71,6 +78,8 @@ pub struct Settings {
     pub gateway_udp_addr: SocketAddr,
     /// The gateway's media threads.
     pub gateway_threads: NonZeroUsize,
+    /// Further origins of gateways.
+    pub gateway_origins: Vec<String>,
     /// What the gateway may carry.
     pub gateway_limits: Limits,
     /// What ICE announces instead.
@@ -83,6 +92,12 @@ pub struct Settings {
     pub database_url: String,
     /// The same as the role that owns the tables, if the start is to bring them up to date.
     pub database_owner_url: Option<String>,
+    /// Where the planes meet, if they are apart.
+    pub redis_url: Option<String>,
+    /// What signs tokens, if it is not a key in the data directory.
+    pub signing_key: Option<Signer>,
+    /// What checks them, where they are not signed.
+    pub verifying_key: Option<Verifier>,
     /// Keys and SQLite.
     pub data_dir: PathBuf,
     /// Further origins.
@@ -94,8 +109,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks every value.
-    pub fn from_raw(raw: Raw) -> Result<Self, SettingsError> {
+    /// Checks every value, for a command that runs no plane but works on the same data. They may be the settings of planes
+    /// that are apart.
+    pub fn without_planes(mut raw: Raw) -> Result<Self, SettingsError> {
+        (raw.redis_url, raw.verifying_key) = (None, None);
+        Self::from_raw(raw, Planes::Both)
+    }
+
+    /// Checks every value, for a process with these planes.
+    pub fn from_raw(raw: Raw, planes: Planes) -> Result<Self, SettingsError> {
         let data_dir = PathBuf::from(raw.data_dir.clone().unwrap_or_else(|| "./data".to_owned()));
         let database_url = match &raw.database_url {
             None => format!("sqlite://{}", data_dir.join("partyline.db").display()),
@@ -110,9 +132,8 @@ impl Settings {
                 "is for PostgreSQL: both URLs must begin with postgres://",
             ));
         }
-        if raw.redis_url.is_some() {
-            return Err(bad("redis_url", "`partyline up` has both planes in one process and uses no Redis"));
-        }
+        let redis_url = planes::redis(raw.redis_url.as_deref(), planes)?;
+        let (signing_key, verifying_key) = keys::read(&raw, planes)?;
         let tls = tls::open(raw.tls_cert.as_deref(), raw.tls_key.as_deref())?;
         let public_url = url("public_url", raw.public_url.as_deref())?;
         let gateway_public_url = url("gateway_public_url", raw.gateway_public_url.as_deref())?;
@@ -121,6 +142,7 @@ impl Settings {
             tls::must_be_https("gateway_public_url", gateway_public_url.as_deref())?;
         }
         Ok(Self {
+            planes,
             http_addr: parse("http_addr", raw.http_addr.as_deref().unwrap_or("127.0.0.1:8080"))?,
             public_url,
             gateway_http_addr: parse(
@@ -130,17 +152,21 @@ impl Settings {
             gateway_public_url,
             gateway_udp_addr: parse(
                 "gateway_udp_addr",
-                raw.gateway_udp_addr.as_deref().unwrap_or("127.0.0.1:8082"),
+                raw.gateway_udp_addr.as_deref().unwrap_or(planes.udp_addr()),
             )?,
+            gateway_origins: list(raw.gateway_origins.as_deref()).map(str::to_owned).collect(),
             gateway_threads: threads(raw.gateway_threads.as_deref())?,
             gateway_limits: Limits::from_raw(&raw)?,
             gateway_public_ips: list(raw.gateway_public_ips.as_deref())
                 .map(|ip| parse("gateway_public_ips", ip))
                 .collect::<Result<_, _>>()?,
             tls,
-            admin_addr: parse("admin_addr", raw.admin_addr.as_deref().unwrap_or("127.0.0.1:8083"))?,
+            admin_addr: parse("admin_addr", raw.admin_addr.as_deref().unwrap_or(planes.admin_addr()))?,
             database_url,
             database_owner_url: raw.database_owner_url.clone(),
+            redis_url,
+            signing_key,
+            verifying_key,
             data_dir,
             allowed_origins: list(raw.allowed_origins.as_deref())
                 .map(|origin| url("allowed_origins", Some(origin)).map(Option::unwrap_or_default))
@@ -296,6 +322,9 @@ mod tests {
                 &[("PARTYLINE_TLS_CERT", "/none"), ("PARTYLINE_TLS_KEY", "/x")],
                 "PARTYLINE_TLS_CERT: /none: No such file",
             ),
+            (&[("PARTYLINE_REDIS_URL", "redis://x")], "PARTYLINE_REDIS_URL: `partyline up` has both planes"),
+            (&[("PARTYLINE_SIGNING_KEY", "x")], "PARTYLINE_SIGNING_KEY: is not a key"),
+            (&[("PARTYLINE_VERIFYING_KEY", "x")], "PARTYLINE_VERIFYING_KEY: is for a gateway apart"),
             (&[("PARTYLINE_GATEWAY_PCMU", "on")], "PARTYLINE_GATEWAY_PCMU: must be auto, off or always"),
             (&[("PARTYLINE_GATEWAY_ENCODERS", "0")], "PARTYLINE_GATEWAY_ENCODERS: 0: number would be zero"),
             (
@@ -305,16 +334,46 @@ mod tests {
             (&[("PARTYLINE_GATEWAY_THREADS", "65")], "PARTYLINE_GATEWAY_THREADS: must be from 1 to 64"),
             (&[("PARTYLINE_GATEWAY_PUBLIC_IPS", "192.0.2.1,x")], "PARTYLINE_GATEWAY_PUBLIC_IPS: x"),
         ] {
-            let error = environment(variables).and_then(Settings::from_raw).unwrap_err().to_string();
+            let error = environment(variables).and_then(up).unwrap_err().to_string();
             assert!(error.contains(says) && !error.contains('\n'), "{variables:?}: {error}");
         }
     }
 
     #[test]
     fn nothing_set_is_a_whole_installation() {
-        let settings = Settings::from_raw(environment(&[("HOME", "/x")]).unwrap()).unwrap();
+        let settings = up(environment(&[("HOME", "/x")]).unwrap()).unwrap();
         assert_eq!(settings.database_url, "sqlite://./data/partyline.db");
         assert!(settings.bootstrap.is_none());
+    }
+
+    #[test]
+    fn planes_apart_need_redis_and_a_gateway_the_key() {
+        let redis = ("PARTYLINE_REDIS_URL", "redis://127.0.0.1");
+        let key = Signer::generate_pkcs8();
+        let key = verifying_key(&Signer::from_pkcs8(&key).unwrap());
+        let public = ("PARTYLINE_VERIFYING_KEY", key.as_str());
+        for (variables, planes, says) in [
+            (&[][..], Planes::Control, "PARTYLINE_REDIS_URL: is needed"),
+            (&[("PARTYLINE_REDIS_URL", "http://x")], Planes::Control, "PARTYLINE_REDIS_URL: must begin with"),
+            (&[public], Planes::Gateway, "PARTYLINE_REDIS_URL: is needed"),
+            (&[redis], Planes::Gateway, "PARTYLINE_VERIFYING_KEY: is needed"),
+            (
+                &[redis, ("PARTYLINE_VERIFYING_KEY", "eA")],
+                Planes::Gateway,
+                "PARTYLINE_VERIFYING_KEY: is not a key",
+            ),
+        ] {
+            let raw = environment(variables).unwrap();
+            let error = Settings::from_raw(raw, planes).unwrap_err().to_string();
+            assert!(error.contains(says) && !error.contains('\n'), "{variables:?}: {error}");
+        }
+        let gateway = Settings::from_raw(environment(&[redis, public]).unwrap(), Planes::Gateway).unwrap();
+        assert_eq!(gateway.admin_addr.to_string(), "127.0.0.1:8084");
+        assert_eq!(gateway.gateway_udp_addr.to_string(), "0.0.0.0:8082");
+    }
+
+    fn up(raw: Raw) -> Result<Settings, SettingsError> {
+        Settings::from_raw(raw, Planes::Both)
     }
 
     fn environment(variables: &[(&str, &str)]) -> Result<Raw, SettingsError> {

@@ -80,8 +80,12 @@ const WITHOUT_A_TENANT: &[&str] = &[
     "tenant_by_account",
     "tenant_by_call",
     "tenant_by_email",
+    "tenant_by_invitation",
+    "tenant_by_invited_email",
     "tenant_by_key",
     "tenant_by_session",
+    // Whose audit log there is to check.
+    "tenant_list",
     // What a gateway holds, for all tenants at once: ids only.
     "node_list",
     "node_sessions",

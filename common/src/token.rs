@@ -221,6 +221,7 @@ pub struct KeyError;
 pub struct Signer {
     key: EncodingKey,
     verifier: Verifier,
+    public: Vec<u8>,
 }
 
 impl Signer {
@@ -233,8 +234,9 @@ impl Signer {
     /// Signs with this private key.
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
         let pair = Ed25519KeyPair::from_pkcs8(der).map_err(|_| KeyError)?;
-        let verifier = Verifier::from_public_key(pair.public_key().as_ref());
-        Ok(Self { key: EncodingKey::from_ed_der(der), verifier })
+        let public = pair.public_key().as_ref().to_vec();
+        let verifier = Verifier::from_public_key(&public);
+        Ok(Self { key: EncodingKey::from_ed_der(der), verifier, public })
     }
 
     /// The token for these claims.
@@ -243,6 +245,11 @@ impl Signer {
         let claims = WithAudience { aud: C::AUDIENCE, claims };
         jsonwebtoken::encode(&header, &claims, &self.key)
             .expect("our claims are JSON objects and the key is good")
+    }
+
+    /// The raw public key of 32 bytes.
+    pub fn public_key(&self) -> &[u8] {
+        &self.public
     }
 
     /// Checks what this signs. A gateway has only this half.

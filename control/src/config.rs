@@ -20,6 +20,9 @@ pub struct Config {
     pub public_url: String,
     /// What Twilio and browsers call the gateway. `https` makes Twilio's sockets `wss`, `http` `ws`.
     pub gateway_public_url: String,
+    /// Further origins that gateways may have, which tell their URLs themselves: `https://gw2.example.com`, or all below
+    /// a host, `https://*.gw.example.com`. Others are not used, whatever the bus says.
+    pub gateway_origins: Vec<String>,
     /// Where keys are kept. Made, readable by its owner alone, when it is not there.
     pub data_dir: PathBuf,
     /// `sqlite://path/to/file.db`: the file is made when it is not there. Or `postgres://role@host/database`.
@@ -51,6 +54,7 @@ impl Default for Config {
         Self {
             public_url: "http://127.0.0.1:8080".to_owned(),
             gateway_public_url: "http://127.0.0.1:8081".to_owned(),
+            gateway_origins: Vec::new(),
             data_dir: PathBuf::from("data"),
             database_url: "sqlite://data/partyline.db".to_owned(),
             database_owner_url: None,
@@ -85,6 +89,8 @@ pub struct Timings {
     pub refresh_grace: Duration,
     /// The longest sign-in without the password.
     pub sign_in: Duration,
+    /// How long an invitation can be accepted.
+    pub invitation: Duration,
 }
 
 impl Default for Timings {
@@ -98,6 +104,7 @@ impl Default for Timings {
             refresh_token: Duration::from_secs(7 * 24 * 3600),
             refresh_grace: Duration::from_secs(10),
             sign_in: Duration::from_secs(30 * 24 * 3600),
+            invitation: Duration::from_secs(7 * 24 * 3600),
         }
     }
 }

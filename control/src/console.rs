@@ -88,10 +88,12 @@ fn last_part(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// What the page may load and whom it may talk to: itself, and the gateway.
+/// What the page may load and whom it may talk to: itself, and the gateways.
 fn policy(app: &App) -> HeaderValue {
-    let gateway = app.gateway_url.origin();
-    let mut connect = format!("'self' {gateway}");
+    let mut connect = "'self'".to_owned();
+    for gateway in app.gateways.origins() {
+        let _never_fails = write!(connect, " {gateway}");
+    }
     // Not every browser takes 'self' to mean sockets as well. The grammar has no IPv6 address (CSP 3, 2.3.1).
     for origin in app.public_url.origins().iter().filter(|origin| !origin.contains('[')) {
         let _never_fails = write!(connect, " {}", origin.replacen("http", "ws", 1));

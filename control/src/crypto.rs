@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::token::Signer;
 use common::{AccountSid, TenantId};
 
@@ -100,6 +102,15 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).expect("the system has randomness");
     bytes
+}
+
+/// A fresh secret, behind what it begins with: a prefix and 16 hex digits that name it, so that one that is found
+/// somewhere can be revoked. Gives the name and the whole.
+pub(crate) fn named_secret(prefix: &str) -> (String, String) {
+    let name: String = random::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = format!("{prefix}{name}");
+    let whole = format!("{name}_{}", URL_SAFE_NO_PAD.encode(random::<32>()));
+    (name, whole)
 }
 
 /// SHA-256.

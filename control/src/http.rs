@@ -4,19 +4,26 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+use time::OffsetDateTime;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 
 use crate::App;
 use crate::api::{self, MAX_BODY};
+use crate::audit::Action;
+use crate::auth::Asker;
 use crate::console;
 use crate::error::ApiError;
 
 /// How long a request may take, body and all.
 const REQUEST: Duration = Duration::from_secs(15);
+
+/// As much of a path as the audit log takes, in characters.
+const MAX_PATH: usize = 200;
 
 /// How long a browser may remember that a page of another origin may call us.
 const PREFLIGHT: Duration = Duration::from_secs(600);
@@ -37,6 +44,7 @@ pub(crate) fn router(app: App) -> Router {
     api.fallback(elsewhere)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(app.clone(), keep_refusals))
         .layer(cors)
         .layer(CatchPanicLayer::custom(|_| ApiError::Panic.into_response()))
         .layer(from_fn(limit))
@@ -66,6 +74,28 @@ async fn limit(request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(_) => ApiError::Unavailable(Duration::from_secs(1)).into_response(),
     }
+}
+
+/// Writes into the audit log what somebody known asked for and may not do.
+async fn keep_refusals(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let asker = Asker::default();
+    request.extensions_mut().insert(asker.clone());
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
+    let route = format!("{} {route}", request.method());
+    let path: String = request.uri().path().chars().take(MAX_PATH).collect();
+    let response = next.run(request).await;
+    if let (StatusCode::FORBIDDEN, Some(caller)) = (response.status(), asker.known()) {
+        let entry = caller.did(Action::AccessRefused).on(route).with(json!({ "path": path }));
+        let kept = async {
+            let mut txn = app.store.begin(caller.tenant()).await?;
+            txn.audit(caller.tenant(), entry, OffsetDateTime::now_utc()).await?;
+            txn.commit().await
+        };
+        if let Err(error) = kept.await {
+            tracing::error!(error = &error as &dyn std::error::Error, "a refusal is not in the audit log");
+        }
+    }
+    response
 }
 
 async fn set_headers(request: Request, next: Next) -> Response {

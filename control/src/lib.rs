@@ -3,12 +3,15 @@
 //! It carries no audio. It meets the media plane on the bus and in the tokens that it signs, and nowhere
 //! else; a gateway goes on with what it has while this is down.
 
+mod admin;
 mod api;
+mod audit;
 mod auth;
 mod config;
 mod console;
 mod crypto;
 mod error;
+mod gateways;
 mod http;
 mod jobs;
 mod live;
@@ -25,19 +28,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
-use common::UserId;
-use common::bus::{Bus, NodeEvent, Subscription};
+use common::bus::{Bus, NodeCommand, NodeEvent, Subscription, TenantNews};
 use common::token::{Signer, Verifier};
+use common::{SessionId, UserId};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub use crate::admin::Admin;
+pub use crate::audit::{Fault, Head, NotAHead, Why};
 use crate::auth::limit::Limiter;
 use crate::auth::password::Passwords;
 use crate::config::BaseUrl;
 pub use crate::config::{Bootstrap, BootstrapTwilio, Config, Timings};
 use crate::crypto::SecretBox;
 pub use crate::crypto::{KeyError, signing_key};
+use crate::gateways::Gateways;
 use crate::live::Hub;
 use crate::live::quality::Qualities;
 use crate::metrics::Metrics;
@@ -78,7 +84,7 @@ pub enum StartError {
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) public_url: BaseUrl,
-    pub(crate) gateway_url: BaseUrl,
+    pub(crate) gateways: Gateways,
     origins: HashSet<String>,
     pub(crate) store: Store,
     pub(crate) hub: Hub,
@@ -104,6 +110,14 @@ impl Shared {
         origin.to_str().is_ok_and(|origin| self.origins.contains(origin))
     }
 
+    /// Tells the gateways to end these sessions, which are revoked. One that does not hear it is told again when it
+    /// next says what it holds.
+    pub(crate) fn end_sessions(&self, sessions: Vec<SessionId>) {
+        for session in sessions {
+            self.bus.commands.publish(NodeCommand::EndSession { session });
+        }
+    }
+
     /// Waits until the server stops.
     pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut stopping = self.stopping.clone();
@@ -121,6 +135,7 @@ pub struct Control {
     listener: TcpListener,
     /// From before anybody can be told of a call, so that nothing is missed.
     events: Subscription<NodeEvent>,
+    news: Subscription<TenantNews>,
     stop: watch::Sender<bool>,
 }
 
@@ -139,19 +154,20 @@ impl Control {
     ) -> Result<Self, StartError> {
         let public_url = BaseUrl::parse(&config.public_url, "the public URL")?;
         let gateway_url = BaseUrl::parse(&config.gateway_public_url, "the gateway's public URL")?;
+        let gateways = Gateways::new(gateway_url, &config.gateway_origins)?;
         let mut origins: HashSet<String> = public_url.origins().into_iter().collect();
         for origin in &config.allowed_origins {
             origins.insert(BaseUrl::parse(origin, "an allowed origin")?.origin());
         }
         let secrets = SecretBox::open(&config.data_dir)?;
-        let hub = Hub::default();
+        let hub = Hub::among(bus.news.clone());
         let store =
             Store::open(&config.database_url, config.database_owner_url.as_deref(), hub.clone()).await?;
         let (stop, stopping) = watch::channel(false);
         let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let shared = Shared {
             public_url,
-            gateway_url,
+            gateways,
             origins,
             store,
             hub,
@@ -174,14 +190,16 @@ impl Control {
         if let Some(bootstrap) = &shared.config.bootstrap {
             jobs::bootstrap::bootstrap(&shared, bootstrap).await?;
         }
-        let events = shared.bus.events.subscribe();
-        Ok(Self { app: Arc::new(shared), listener, events, stop })
+        let (events, news) = (shared.bus.events.subscribe(), shared.bus.news.subscribe());
+        Ok(Self { app: Arc::new(shared), listener, events, news, stop })
     }
 
     /// Serves until `stop` resolves, then lets requests finish, closes sockets and the database.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, listener, events, stop: stopping } = self;
+        let Self { app, listener, events, news, stop: stopping } = self;
         let jobs = tokio::spawn(jobs::run(app.clone(), events));
+        let others = tokio::spawn(jobs::news::run(app.clone(), news));
+        let looks = tokio::spawn(jobs::audit::run(app.clone()));
         let (limits, tls) = (app.config.http, app.config.tls.clone());
         let router = http::router(app.clone());
         let stop = async {
@@ -190,8 +208,10 @@ impl Control {
         };
         common::serve::serve(listener, tls, router, limits, stop).await;
         // The jobs end by `stopping` too. What they were writing is then whole.
-        if jobs.await.is_err() {
-            tracing::error!("the background jobs had panicked");
+        for job in [jobs, others, looks] {
+            if job.await.is_err() {
+                tracing::error!("a background job had panicked");
+            }
         }
         app.store.close().await;
     }

@@ -1,6 +1,6 @@
 //! What the control plane counts.
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Handles to the control plane's metrics. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Metrics {
     pub(crate) reconciled_calls: IntCounterVec,
     /// Messages of gateways that this build does not know, or that got lost on the bus.
     pub(crate) bus_missed: IntCounterVec,
+    /// 1 when all audit logs were what was written, the last time that they were looked at.
+    pub(crate) audit_chain_ok: IntGauge,
 }
 
 /// Kinds of webhook, as in the label `kind`.
@@ -50,6 +52,11 @@ impl Metrics {
             Ok::<_, prometheus::Error>(counter)
         };
         registry.register(Box::new(requests.clone()))?;
+        let audit_chain_ok =
+            IntGauge::new("partyline_audit_chain_ok", "1: all audit logs are what was written")?;
+        registry.register(Box::new(audit_chain_ok.clone()))?;
+        // Until somebody has looked, nothing is known to be wrong.
+        audit_chain_ok.set(1);
         let metrics = Self {
             requests,
             webhooks: counters("partyline_webhooks_total", "Webhooks by result", &["kind", "result"])?,
@@ -69,6 +76,7 @@ impl Metrics {
                 &["reason"],
             )?,
             bus_missed: counters("partyline_bus_missed_total", "Bus messages not acted on", &["why"])?,
+            audit_chain_ok,
         };
         // A counter that is not there yet cannot rise: begin at 0.
         for kind in WEBHOOKS {
@@ -85,7 +93,7 @@ impl Metrics {
         for reason in ["no_word", "stream_absent", "node_lost"] {
             metrics.reconciled_calls.with_label_values(&[reason]);
         }
-        for why in ["unknown", "lost", "error"] {
+        for why in ["unknown", "lost", "error", "gateway_url"] {
             metrics.bus_missed.with_label_values(&[why]);
         }
         Ok(metrics)
@@ -107,6 +115,7 @@ mod tests {
             names,
             [
                 "http_server_request_duration_seconds",
+                "partyline_audit_chain_ok",
                 "partyline_auth_failures_total",
                 "partyline_bus_missed_total",
                 "partyline_rate_limited_total",

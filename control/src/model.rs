@@ -51,6 +51,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words! {
     /// What a person may do.
     Role {
@@ -329,6 +331,26 @@ pub struct Tenant {
     pub name: String,
 }
 
+/// What a tenant's admins decide for it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TenantSettings {
+    /// Days after which what is kept of a call that is over is deleted, 1 to 3650, counted from its begin.
+    /// `null`: never.
+    #[schema(minimum = 1, maximum = 3650)]
+    pub retention_days: Option<u16>,
+}
+
+impl TenantSettings {
+    /// Whether these can be: what types cannot say.
+    pub fn check(&self) -> Result<(), &'static str> {
+        match self.retention_days {
+            Some(days) if !(1..=3650).contains(&days) => Err("retention_days must be between 1 and 3650"),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A person who signs in.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct User {
@@ -343,6 +365,24 @@ pub struct User {
     pub role: Role,
     /// Whom they work for.
     pub tenant: Tenant,
+}
+
+/// Leave to become one of the tenant's people.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Invitation {
+    /// What its token begins with.
+    #[schema(example = "inv_0123456789abcdef")]
+    pub id: String,
+    /// What the person will sign in with.
+    pub email: String,
+    /// What they will be allowed to do.
+    pub role: Role,
+    /// Since when.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// Until when it can be accepted.
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires_at: OffsetDateTime,
 }
 
 /// What a program sends in place of a sign-in.

@@ -241,6 +241,11 @@ impl Budgets {
         self.whole.set(whole);
     }
 
+    /// The fullest budget, of which 1 is all.
+    pub(crate) fn utilization(&self) -> f64 {
+        self.whole.get()
+    }
+
     fn taken(&self, budget: Budget) -> f64 {
         self.taken[budget as usize].get()
     }

@@ -82,6 +82,8 @@ pub enum StartError {
 pub struct Gateway {
     node: NodeId,
     hub: Arc<Hub>,
+    /// What it is called from outside.
+    url: String,
     threads: Threads,
     workers: listen::Workers,
     budgets: Arc<Budgets>,
@@ -116,7 +118,22 @@ impl Gateway {
         let whep = listen::router(config, hub.clone(), workers.clone(), budgets.clone(), verifier)?;
         let app = ingest.router().merge(whep);
         let (limits, tls) = (config.http, config.tls.clone());
-        Ok(Self { node, hub, threads, workers, budgets, ingest, app, listener, limits, tls, bus, commands })
+        let url = config.public_url.clone();
+        Ok(Self {
+            node,
+            hub,
+            url,
+            threads,
+            workers,
+            budgets,
+            ingest,
+            app,
+            listener,
+            limits,
+            tls,
+            bus,
+            commands,
+        })
     }
 
     /// The UDP addresses in use, one for each worker.
@@ -136,7 +153,13 @@ impl Gateway {
             loop {
                 beat.tick().await;
                 let (calls, sessions) = (self.hub.ids(), self.workers.sessions());
-                self.bus.events.publish(NodeEvent::NodeAlive { node: self.node, calls, sessions });
+                self.bus.events.publish(NodeEvent::NodeAlive {
+                    node: self.node,
+                    calls,
+                    sessions,
+                    url: Some(self.url.clone()),
+                    utilization: self.budgets.utilization(),
+                });
             }
         };
         let counted = || Counted {

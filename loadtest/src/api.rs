@@ -155,6 +155,14 @@ struct MadeSession {
 }
 
 #[derive(Serialize)]
+struct NewUser<'a> {
+    email: &'a str,
+    name: &'a str,
+    role: &'a str,
+    password: &'a str,
+}
+
+#[derive(Serialize)]
 struct NewSession<'a> {
     mode: &'a str,
 }
@@ -171,6 +179,11 @@ impl Console {
         let (email, password) = (email.to_owned(), password.to_owned());
         let person = Arc::new(Person { email, password, token: Mutex::new(token) });
         Ok(Self { http, base: base.clone(), person })
+    }
+
+    /// The access token at hand, good for some minutes.
+    pub async fn token(&self) -> String {
+        self.person.token.lock().await.clone()
     }
 
     /// Asks with the token at hand, and once more with a new one if that is no longer good.
@@ -226,6 +239,43 @@ impl Console {
         let path = format!("/api/calls/{call}/listeners");
         let request = self.http.get(self.base.join(&path)?);
         Ok(self.ask::<Listeners>(request, &path).await?.listeners)
+    }
+
+    /// The newest calls, at most `limit`, whatever became of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Console::active_calls`].
+    pub async fn page(&self, limit: u32) -> Result<Vec<Call>, ApiError> {
+        let request = self.http.get(self.base.join(&format!("/api/calls?limit={limit}"))?);
+        Ok(self.ask::<Calls>(request, "/api/calls").await?.calls)
+    }
+
+    /// Makes a viewer of the same tenant, and signs in as them. For admins.
+    ///
+    /// # Errors
+    ///
+    /// As [`Console::active_calls`].
+    pub async fn hire(&self) -> Result<Self, ApiError> {
+        let email = format!("{}@load.example", uuid::Uuid::new_v4().simple());
+        let new = NewUser { email: &email, name: "Load", role: "viewer", password: &self.person.password };
+        let path = "/api/users";
+        let request = self.http.post(self.base.join(path)?).json(&new);
+        let _made: serde_json::Value = self.ask(request, path).await?;
+        Self::login(&self.base, &email, &self.person.password).await
+    }
+
+    /// Where live events come from, as a WebSocket's URL without a token.
+    ///
+    /// # Errors
+    ///
+    /// When the base has no such form.
+    pub fn live_url(&self) -> Result<Url, ApiError> {
+        let mut url = self.base.join("/api/live")?;
+        let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+        // http to ws and https to wss is always possible.
+        let _done = url.set_scheme(scheme);
+        Ok(url)
     }
 
     /// The right to listen to a call, for the next minute.

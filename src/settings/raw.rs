@@ -81,8 +81,14 @@ keys! {
     database_url(secret),
     /// The same PostgreSQL database as the role that owns its tables: with it the start brings them up to date
     database_owner_url(secret),
-    /// Redis, for planes in processes apart; `up` has them in one and needs none
-    redis_url,
+    /// Redis, for planes in processes apart: redis://… or rediss://…; `up` has both planes in one process and needs none
+    redis_url(secret),
+    /// Control: further origins that gateways may have, separated by commas: `https://gw2.example.com` or `https://*.gw.example.com`
+    gateway_origins,
+    /// Control: what signs every token, from `partyline key new` [default: made in the data directory]
+    signing_key(secret),
+    /// A gateway apart: what checks control's tokens, from `partyline key show`
+    verifying_key,
     /// Keys and the SQLite database [default: ./data]
     data_dir,
     /// Further origins whose pages may use the API and WHEP, separated by commas
@@ -116,8 +122,14 @@ impl Raw {
     ) -> Result<Self, SettingsError> {
         let file = file.map(Self::from_file).transpose()?.unwrap_or_default();
         let mut all = flags.or(Self::from_environment(environment)?).or(file);
-        let secrets =
-            ["bootstrap_password", "bootstrap_twilio_auth_token", "database_url", "database_owner_url"];
+        let secrets = [
+            "bootstrap_password",
+            "bootstrap_twilio_auth_token",
+            "database_url",
+            "database_owner_url",
+            "redis_url",
+            "signing_key",
+        ];
         for key in secrets {
             if let Some((Some(value), true)) = all.slot(key)
                 && value.is_empty()

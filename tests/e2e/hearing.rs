@@ -159,7 +159,7 @@ async fn a_rough_stream_is_still_heard() {
 }
 
 /// The caller's tone left and only left, the agent's right and only right, and no packet lost.
-fn assert_hears_both(heard: &Heard, who: &str) {
+pub(crate) fn assert_hears_both(heard: &Heard, who: &str) {
     assert_eq!(heard.lost, 0, "{who} lost packets");
     // The first tenth of a second is the decoder's beginning.
     let skip = ears::RATE as usize / 10;

@@ -9,15 +9,15 @@ use loadtest::audio::Audio;
 use loadtest::ears::whep::Whep;
 use loadtest::tone::Tone;
 use loadtest::twilio::{Account, CallSpec};
-use partyline::settings::{Raw, Settings};
-use partyline::up::{Addrs, Up};
+use partyline::node::{Addrs, Node};
+use partyline::settings::{Planes, Raw, Settings};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
 
-const EMAIL: &str = "ada@acme.example";
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const EMAIL: &str = "ada@acme.example";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const ACCOUNT_SID: &str = "AC11111111111111111111111111111111";
 pub(crate) const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const NUMBER: &str = "+15550100100";
@@ -39,27 +39,19 @@ impl Installation {
     pub(crate) async fn start() -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let raw = settings(data_dir.path());
-        let up = Up::new(Settings::from_raw(raw).unwrap()).await.unwrap();
+        let up = Node::new(Settings::from_raw(raw, Planes::Both).unwrap()).await.unwrap();
         let addrs = up.addrs.clone();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(up.run(async {
             let _dropped_is_stop_too = stopped.await;
         }));
-        let base = Url::parse(&addrs.public_url).unwrap();
-        let console = Console::login(&base, EMAIL, PASSWORD).await.unwrap();
+        let console = console(&addrs.public_url).await;
         Self { addrs, console, whep: Whep::new().unwrap(), stop, running, _data_dir: data_dir }
     }
 
     /// A call of this tenant's, not yet placed.
     pub(crate) fn call_spec(&self, caller: Audio, agent: Audio) -> CallSpec {
-        let account =
-            Account { sid: ACCOUNT_SID.parse::<AccountSid>().unwrap(), auth_token: AUTH_TOKEN.to_owned() };
-        let base = &self.addrs.public_url;
-        let spec = CallSpec::new(account, format!("{base}/api/twilio/voice"))
-            .reporting_to(format!("{base}/api/twilio/status"))
-            .between("+15550199001", NUMBER)
-            .saying(caller, agent);
-        CallSpec { loop_audio: true, ..spec }
+        call_spec(&self.addrs.public_url, caller, agent)
     }
 
     /// The one call whose audio flows, once there is one.
@@ -86,6 +78,22 @@ impl Installation {
         let _already_over = self.stop.send(());
         self.running.await.unwrap();
     }
+}
+
+/// Its admin, signed in at this control.
+pub(crate) async fn console(public_url: &str) -> Console {
+    Console::login(&Url::parse(public_url).unwrap(), EMAIL, PASSWORD).await.unwrap()
+}
+
+/// A call of the tenant's to this control, not yet placed.
+pub(crate) fn call_spec(public_url: &str, caller: Audio, agent: Audio) -> CallSpec {
+    let account =
+        Account { sid: ACCOUNT_SID.parse::<AccountSid>().unwrap(), auth_token: AUTH_TOKEN.to_owned() };
+    let spec = CallSpec::new(account, format!("{public_url}/api/twilio/voice"))
+        .reporting_to(format!("{public_url}/api/twilio/status"))
+        .between("+15550199001", NUMBER)
+        .saying(caller, agent);
+    CallSpec { loop_audio: true, ..spec }
 }
 
 /// One tenant, free ports, and a database in `data_dir`.

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic")]
 
+mod apart;
+mod cut_off;
 mod hearing;
 mod installation;
 mod metrics;
 mod quality;
+mod redis;
 mod tls;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use partyline::settings::{Raw, Settings};
-use partyline::up::Up;
+use partyline::node::Node;
+use partyline::settings::{Planes, Raw, Settings};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -20,7 +20,7 @@ async fn a_call_is_carried_over_https_and_wss_without_a_proxy() {
     let authority = Authority::new(&folder);
     let (cert, key) = authority.issue("server");
     let raw = Raw { tls_cert: text(&cert), tls_key: text(&key), ..settings(folder.path()) };
-    let up = Up::new(Settings::from_raw(raw).unwrap()).await.unwrap();
+    let up = Node::new(Settings::from_raw(raw, Planes::Both).unwrap()).await.unwrap();
     let addrs = up.addrs.clone();
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(up.run(async { drop(stopped.await) }));

@@ -1,35 +1,31 @@
 //! Signing in, staying signed in, signing out.
 
-use std::net::SocketAddr;
+#![expect(unused_qualifications, reason = "the macro that describes the API writes them")]
+
+use std::net::IpAddr;
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum_extra::extract::CookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use common::TenantId;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
-use super::extract::Json;
+use super::extract::{Json, Query};
 use crate::App;
-use crate::auth::limit::client_address;
-use crate::auth::{By, Caller, Nothing, UserToken, password};
-use crate::crypto::{random, sha256};
+use crate::audit::{Action, Entry};
+use crate::auth::limit::subscriber;
+use crate::auth::sign_in::{COOKIE, SignedIn, begin, new_refresh_token, no_cookie, signed_in};
+use crate::auth::{By, Caller, Client, Nothing, password};
+use crate::crypto::sha256;
 use crate::error::{ApiError, Problem};
 use crate::model::User;
-use crate::store::{Rotation, SignIn, StoreError, Txn, UserAuth};
-
-/// The refresh token's cookie. Only the paths below get it.
-const COOKIE: &str = "partyline_refresh";
-const COOKIE_PATH: &str = "/api/auth";
+use crate::store::{Rotation, StoreError, UserAuth, Whose};
 
 /// Longest e-mail that is looked at, in bytes (RFC 5321 section 4.5.3.1).
 const MAX_EMAIL: usize = 254;
@@ -52,21 +48,6 @@ struct Login {
     password: String,
 }
 
-/// An access token and whose it is.
-#[derive(Serialize, ToSchema)]
-struct SignedIn {
-    /// Send it as `Authorization: Bearer`.
-    access_token: String,
-    /// `Bearer`.
-    #[schema(example = "Bearer")]
-    token_type: &'static str,
-    /// Seconds until it expires. Refresh before that.
-    #[schema(example = 600)]
-    expires_in: u64,
-    /// Who signed in.
-    user: User,
-}
-
 /// Signs in. The refresh token comes as a cookie that scripts cannot read.
 #[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = Login, security(()), responses(
     (status = 200, body = SignedIn),
@@ -75,18 +56,16 @@ struct SignedIn {
 ))]
 async fn login(
     State(app): State<App>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
+    Client(address): Client,
     jar: CookieJar,
     Json(body): Json<Login>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let address = client_address(peer.ip(), &headers, &app.config.trusted_proxies);
     let email = body.email.trim().to_lowercase();
     let limited = |scope, wait| {
         app.metrics.rate_limited.with_label_values(&[scope]).inc();
         ApiError::TooMany(wait)
     };
-    app.login_by_address.check(address).map_err(|wait| limited("login_address", wait))?;
+    app.login_by_address.check(subscriber(address)).map_err(|wait| limited("login_address", wait))?;
     app.login_by_email.check(sha256(email.as_bytes())).map_err(|wait| limited("login_email", wait))?;
 
     // What no e-mail or password can be is nobody's; it is checked all the same, so that the answer takes as
@@ -100,18 +79,42 @@ async fn login(
     let kept = found.as_ref().map(|auth| auth.password_hash.clone());
     let right = app.passwords.verify(password, kept).await;
     let right = right.map_err(|password::Busy| limited("login_busy", Duration::from_secs(5)))?;
-    let Some(user) = found.filter(|_| right).map(|auth| auth.user) else {
+    let Some(user) = found.as_ref().filter(|auth| right && !auth.disabled).map(|auth| auth.user.clone())
+    else {
         app.metrics.auth_failures.with_label_values(&["password"]).inc();
+        if let Some(auth) = found {
+            keep_failure(&app, &auth, address);
+        }
         return Err(ApiError::BadCredentials);
     };
 
     let now = OffsetDateTime::now_utc();
-    let sign_in = SignIn { id: Uuid::now_v7(), user: user.id, expires_at: now + app.config.timings.sign_in };
     let mut txn = app.store.begin(user.tenant.id).await?;
-    txn.sign_in_create(user.tenant.id, &sign_in, now).await?;
-    let cookie = new_refresh_token(&app, &mut txn, user.tenant.id, sign_in.id, sign_in.expires_at).await?;
+    let entry = Entry::new(Action::SignInStarted).from(address).with(json!({ "by": "password" }));
+    let (sign_in, cookie) = begin(&app, &mut txn, &user, entry, now).await?;
     txn.commit().await?;
-    Ok((jar.add(cookie), signed_in(&app, user, sign_in.id, now)))
+    Ok((jar.add(cookie), signed_in(&app, user, sign_in, now)))
+}
+
+/// Writes into the audit log that somebody tried to sign in as this person. Beside the answer, which must not take
+/// longer for people that there are.
+fn keep_failure(app: &App, auth: &UserAuth, address: IpAddr) {
+    let (app, tenant) = (app.clone(), auth.user.tenant.id);
+    let data = json!({ "by": "password", "disabled": auth.disabled });
+    let entry = Entry::new(Action::SignInFailed).by(auth.user.id).from(address).with(data);
+    tokio::spawn(async move {
+        let kept = async {
+            let mut txn = app.store.begin(tenant).await?;
+            txn.audit(tenant, entry, OffsetDateTime::now_utc()).await?;
+            txn.commit().await
+        };
+        if let Err(error) = kept.await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a failed sign-in is not in the audit log"
+            );
+        }
+    });
 }
 
 /// Gives a new access token for the refresh cookie, and a new cookie. Each cookie is good once.
@@ -121,6 +124,7 @@ async fn login(
 ))]
 async fn refresh(
     State(app): State<App>,
+    Client(address): Client,
     headers: HeaderMap,
     jar: CookieJar,
 ) -> Result<impl IntoResponse, (CookieJar, ApiError)> {
@@ -142,21 +146,29 @@ async fn refresh(
         };
         let mut txn = app.store.begin(tenant).await?;
         let rotation = txn.refresh_token_use(tenant, hash, now, app.config.timings.refresh_grace).await?;
+        let mut ended = Vec::new();
         let cookie = match &rotation {
             Rotation::Good { sign_in, expires_at, .. } => {
                 Some(new_refresh_token(&app, &mut txn, tenant, *sign_in, *expires_at).await?)
             }
-            Rotation::Reused | Rotation::Unknown => None,
+            Rotation::Reused { user, sign_in } => {
+                ended = txn.cut_off(tenant, Whose::SignIn(*sign_in), now).await?;
+                let entry = Entry::new(Action::SignInReused).by(*user).from(address);
+                txn.audit(tenant, entry, now).await?;
+                None
+            }
+            Rotation::Unknown => None,
         };
         // A reuse is committed too: it ends the sign-in.
         txn.commit().await?;
+        app.end_sessions(ended);
         Ok::<_, StoreError>((rotation, cookie))
     };
     match rotated.await {
         Ok((Rotation::Good { user, sign_in, .. }, Some(cookie))) => {
             Ok((jar.add(cookie), signed_in(&app, *user, sign_in, now)))
         }
-        Ok((Rotation::Reused, _)) => {
+        Ok((Rotation::Reused { .. }, _)) => {
             tracing::warn!("a used refresh token came again: the sign-in is ended");
             Err(refused(jar, "refresh_reuse"))
         }
@@ -165,13 +177,26 @@ async fn refresh(
     }
 }
 
-/// Signs out: the access token, the refresh cookie and live sockets end. Fine to call twice.
-#[utoipa::path(post, path = "/api/auth/logout", tag = "auth", security(()), responses((status = 204)))]
+/// What else to end.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct LogoutQuery {
+    /// `true` ends all sign-ins of the person, on whatever device. API keys stay.
+    #[serde(default)]
+    everywhere: bool,
+}
+
+/// Signs out: the access token, the refresh cookie, live sockets and connections to calls end. Fine to call twice.
+#[utoipa::path(post, path = "/api/auth/logout", tag = "auth", security(()), params(LogoutQuery),
+    responses((status = 204), (status = 400, body = Problem)))]
 async fn logout(
     State(app): State<App>,
+    Client(address): Client,
     headers: HeaderMap,
     jar: CookieJar,
     caller: Option<Caller>,
+    Query(query): Query<LogoutQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
     if headers.get(header::ORIGIN).is_some_and(|origin| !app.origin_is_allowed(origin)) {
         return Err(ApiError::Forbidden("this page's origin is not allowed"));
@@ -182,9 +207,20 @@ async fn logout(
         sign_ins.extend(app.store.refresh_token_owner(sha256(cookie.value().as_bytes())).await?);
     }
     for (tenant, sign_in) in sign_ins {
+        let now = OffsetDateTime::now_utc();
         let mut txn = app.store.begin(tenant).await?;
-        txn.sign_in_revoke(tenant, sign_in, OffsetDateTime::now_utc()).await?;
+        let mut ended = Vec::new();
+        if let Some(user) = txn.sign_in_revoke(tenant, sign_in, now).await? {
+            let whose = match query.everywhere {
+                true => Whose::SignInsOf(user, None),
+                false => Whose::SignIn(sign_in),
+            };
+            ended = txn.cut_off(tenant, whose, now).await?;
+            let entry = Entry::new(Action::SignInEnded).by(user).from(address);
+            txn.audit(tenant, entry.with(json!({ "everywhere": query.everywhere })), now).await?;
+        }
         txn.commit().await?;
+        app.end_sessions(ended);
     }
     Ok((jar.add(no_cookie(&app)), StatusCode::NO_CONTENT))
 }
@@ -204,47 +240,4 @@ async fn user_by_email(app: &App, email: &str) -> Result<Option<UserAuth>, Store
         Some(tenant) => app.store.user_by_email(tenant, email).await,
         None => Ok(None),
     }
-}
-
-fn signed_in(app: &App, user: User, sign_in: Uuid, now: OffsetDateTime) -> impl IntoResponse + use<> {
-    let life = app.config.timings.access_token;
-    let token = UserToken {
-        user: user.id,
-        tenant: user.tenant.id,
-        role: user.role,
-        sign_in,
-        exp: (now + life).unix_timestamp(),
-    };
-    let access_token = app.signer.sign(&token);
-    let body = SignedIn { access_token, token_type: "Bearer", expires_in: life.as_secs(), user };
-    ([(header::CACHE_CONTROL, "no-store")], axum::Json(body))
-}
-
-/// A fresh refresh token, kept as a hash and given as a cookie.
-async fn new_refresh_token(
-    app: &App,
-    txn: &mut Txn,
-    tenant: TenantId,
-    sign_in: Uuid,
-    sign_in_ends: OffsetDateTime,
-) -> Result<Cookie<'static>, StoreError> {
-    let token = URL_SAFE_NO_PAD.encode(random::<32>());
-    let now = OffsetDateTime::now_utc();
-    let expires_at = sign_in_ends.min(now + app.config.timings.refresh_token);
-    txn.refresh_token_create(tenant, sign_in, sha256(token.as_bytes()), now, expires_at).await?;
-    Ok(cookie(app, token, expires_at - now))
-}
-
-fn no_cookie(app: &App) -> Cookie<'static> {
-    cookie(app, String::new(), time::Duration::ZERO)
-}
-
-fn cookie(app: &App, token: String, life: time::Duration) -> Cookie<'static> {
-    Cookie::build((COOKIE, token))
-        .path(COOKIE_PATH)
-        .http_only(true)
-        .same_site(SameSite::Strict)
-        .secure(app.public_url.is_https())
-        .max_age(life)
-        .build()
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use axum::extract::State;
 use common::CallId;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use utoipa::{IntoParams, ToSchema};
@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Path, Query, check_text, some};
 use crate::App;
+use crate::audit::Action;
 use crate::auth::{By, CallsRead, CallsWrite};
 use crate::error::{ApiError, Problem};
 use crate::model::{Call, CallEvent, CallRef, EventType, Hearing, Role};
@@ -266,9 +267,13 @@ async fn change(
     if changed.is_empty() {
         return Ok(axum::Json(before));
     }
-    let data = serde_json::json!({ "changed": changed, "user": caller.named() });
+    let now = OffsetDateTime::now_utc();
+    let fields: Vec<&String> = changed.keys().collect();
+    let entry = caller.did(Action::CallChanged).of_call(before.id).with(json!({ "fields": fields }));
+    txn.audit(tenant, entry, now).await?;
+    let data = json!({ "changed": changed, "user": caller.named() });
     txn.call_patch(tenant, before.id, &patch).await?;
-    txn.event(tenant, before.id, EventType::CallUpdated, OffsetDateTime::now_utc(), data).await?;
+    txn.event(tenant, before.id, EventType::CallUpdated, now, data).await?;
     let after = txn.call_fetch(tenant, call).await?;
     txn.commit().await?;
     Ok(axum::Json(after))

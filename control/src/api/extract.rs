@@ -84,3 +84,11 @@ pub(crate) fn check_text(field: &'static str, text: &str, max: usize) -> Result<
     }
     Ok(())
 }
+
+/// An error unless this can be the name of something.
+pub(crate) fn check_name(name: &str) -> Result<(), ApiError> {
+    if name.trim().is_empty() {
+        return Err(ApiError::invalid("name must not be empty"));
+    }
+    check_text("name", name, 100)
+}

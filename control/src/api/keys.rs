@@ -2,21 +2,21 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Json, Path, check_text};
+use super::extract::{Json, Path, check_name};
 use crate::App;
+use crate::audit::Action;
 use crate::auth::{Caller, KEY_PREFIX};
-use crate::crypto::{random, sha256};
+use crate::crypto::{named_secret, sha256};
 use crate::error::{ApiError, Problem};
 use crate::model::{ApiKey, Role, Scope};
-use crate::store::NewKey;
+use crate::store::{NewKey, Whose};
 
 /// Keys that a tenant may have.
 const MAX_KEYS: i64 = 100;
@@ -80,10 +80,7 @@ async fn create(
 ) -> Result<(StatusCode, axum::Json<KeyCreated>), ApiError> {
     caller.require(&[Role::Admin])?;
     let (tenant, now) = (caller.tenant(), OffsetDateTime::now_utc());
-    if body.name.trim().is_empty() {
-        return Err(ApiError::invalid("name must not be empty"));
-    }
-    check_text("name", &body.name, 100)?;
+    check_name(&body.name)?;
     if body.scopes.is_empty() {
         return Err(ApiError::invalid("a key needs at least one scope"));
     }
@@ -92,10 +89,7 @@ async fn create(
     }
     let scopes: Vec<Scope> = Scope::ALL.iter().copied().filter(|scope| body.scopes.contains(scope)).collect();
 
-    // What it begins with names it, so that a key that is found somewhere can be revoked.
-    let id: String = random::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
-    let id = format!("{KEY_PREFIX}{id}");
-    let key = format!("{id}_{}", URL_SAFE_NO_PAD.encode(random::<32>()));
+    let (id, key) = named_secret(KEY_PREFIX);
     let mut txn = app.store.begin(tenant).await?;
     if txn.key_count(tenant).await? >= MAX_KEYS {
         return Err(ApiError::Conflict { code: "too_many_keys", detail: "no more keys can be made" });
@@ -109,12 +103,13 @@ async fn create(
         expires_at: body.expires_at,
     };
     let listed = txn.key_create(tenant, &new, now).await?;
+    txn.audit(tenant, caller.did(Action::KeyAdded).on(&id).with(json!({ "scopes": scopes })), now).await?;
     txn.commit().await?;
     tracing::info!(%tenant, key = id, user = %caller.user(), "an API key is made");
     Ok((StatusCode::CREATED, axum::Json(KeyCreated { key, listed })))
 }
 
-/// Revokes an API key, from its next request on.
+/// Revokes an API key, from its next request on. What it has open ends.
 #[utoipa::path(delete, path = "/api/keys/{id}", tag = "keys",
     params(("id" = String, Path, description = "`plk_…`, the first part of the key")),
     responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem)))]
@@ -126,10 +121,14 @@ async fn revoke(
     caller.require(&[Role::Admin])?;
     let tenant = caller.tenant();
     let mut txn = app.store.begin(tenant).await?;
-    if !txn.key_revoke(tenant, &key, OffsetDateTime::now_utc()).await? {
+    let now = OffsetDateTime::now_utc();
+    if !txn.key_revoke(tenant, &key, now).await? {
         return Err(ApiError::NotFound);
     }
+    let ended = txn.cut_off(tenant, Whose::Key(&key), now).await?;
+    txn.audit(tenant, caller.did(Action::KeyRevoked).on(&key), now).await?;
     txn.commit().await?;
+    app.end_sessions(ended);
     tracing::info!(%tenant, key, user = %caller.user(), "an API key is revoked");
     Ok(StatusCode::NO_CONTENT)
 }

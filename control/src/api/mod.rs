@@ -1,11 +1,15 @@
 //! The HTTP API: `/api` but for Twilio's webhooks.
 
+mod audit;
 mod auth;
 mod calls;
 pub(crate) mod extract;
+mod invitations;
 mod keys;
 mod numbers;
+mod password;
 mod sessions;
+mod tenant;
 pub(crate) mod users;
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -51,8 +55,12 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(calls::router())
         .merge(sessions::router())
         .merge(numbers::router())
+        .merge(tenant::router())
         .merge(users::router())
         .merge(keys::router())
+        .merge(audit::router())
+        .merge(password::router())
+        .merge(invitations::router())
         .merge(OpenApiRouter::new().routes(routes!(socket::live)))
         .merge(crate::twilio::router())
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -10,6 +11,7 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Path, check_text};
 use crate::App;
+use crate::audit::Action;
 use crate::auth::{By, NumbersRead, NumbersWrite};
 use crate::error::{ApiError, Problem};
 use crate::model::{Number, NumberSettings, Role, Route, is_e164};
@@ -84,12 +86,14 @@ async fn create(
         route: body.route.unwrap_or(Route::Monitor),
         settings: &body.settings,
     };
-    let made = txn.number_create(caller.tenant(), new, OffsetDateTime::now_utc()).await?;
+    let now = OffsetDateTime::now_utc();
+    let Some(made) = txn.number_create(caller.tenant(), new, now).await? else {
+        return Err(ApiError::Conflict { code: "number_exists", detail: "the number is there already" });
+    };
+    let entry = caller.did(Action::NumberAdded).on(&made.number).with(json!({ "route": made.route }));
+    txn.audit(caller.tenant(), entry, now).await?;
     txn.commit().await?;
-    match made {
-        Some(number) => Ok((StatusCode::CREATED, axum::Json(number))),
-        None => Err(ApiError::Conflict { code: "number_exists", detail: "the number is there already" }),
-    }
+    Ok((StatusCode::CREATED, axum::Json(made)))
 }
 
 /// What to change of a number. What is left out stays.
@@ -127,6 +131,9 @@ async fn change(
     let change = NumberChange { label: body.label, route: body.route, settings: body.settings };
     let mut txn = app.store.begin(caller.tenant()).await?;
     let number = txn.number_change(caller.tenant(), &number, &change).await?;
+    let data = json!({ "label": change.label, "route": change.route, "settings": change.settings });
+    let entry = caller.did(Action::NumberChanged).on(&number.number).with(data);
+    txn.audit(caller.tenant(), entry, OffsetDateTime::now_utc()).await?;
     txn.commit().await?;
     Ok(axum::Json(number))
 }
@@ -144,6 +151,8 @@ async fn remove(
     caller.require(&[Role::Admin])?;
     let mut txn = app.store.begin(caller.tenant()).await?;
     txn.number_delete(caller.tenant(), &number).await?;
+    let entry = caller.did(Action::NumberRemoved).on(&number);
+    txn.audit(caller.tenant(), entry, OffsetDateTime::now_utc()).await?;
     txn.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

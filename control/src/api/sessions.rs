@@ -8,6 +8,7 @@ use common::SessionId;
 use common::bus::NodeCommand;
 use common::token::{ListenGrant, Mode};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,6 +16,7 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Path, check_text};
 use crate::App;
+use crate::audit::Action;
 use crate::auth::{By, CallsListen};
 use crate::error::{ApiError, Problem};
 use crate::model::{CallRef, ModeWord, Role};
@@ -89,6 +91,9 @@ async fn open(
 
     let tenant = caller.tenant();
     let mut txn = app.store.begin(tenant).await?;
+    if !txn.still_in(tenant, &caller.opener()).await? {
+        return Err(ApiError::Unauthorized);
+    }
     let call = txn.call_fetch(tenant, call).await?;
     // Agents hear their own calls, and no call is anybody's own yet.
     caller.require(&[Role::Admin, Role::Supervisor, Role::Viewer])?;
@@ -106,13 +111,15 @@ async fn open(
     let new = NewSession {
         id: SessionId::new(),
         call: call.id,
-        user: caller.user(),
+        opener: caller.opener(),
         mode: body.mode,
         reason: body.reason,
         notes: body.notes,
         expires_at,
     };
     txn.session_create(tenant, &new, now).await?;
+    let data = json!({ "mode": new.mode, "reason": new.reason });
+    txn.audit(tenant, caller.did(Action::SessionGranted).of_call(call.id).on(new.id).with(data), now).await?;
     txn.commit().await?;
     let grant = ListenGrant {
         session: new.id,
@@ -125,7 +132,7 @@ async fn open(
     let answer = SessionGrant {
         id: new.id,
         mode: body.mode,
-        whep_url: format!("{}/whep/{}", app.gateway_url.as_str(), call.id),
+        whep_url: format!("{}/whep/{}", app.gateways.url_of(call.media.gateway).as_str(), call.id),
         token: app.signer.sign(&grant),
         ice_servers: [],
         expires_at: expires_at.replace_nanosecond(0).unwrap_or(expires_at),
@@ -165,6 +172,7 @@ async fn close(
         // Nobody was told of it. Should the grant be used after all, the gateway is told to end it.
         None => drop(txn.session_end(tenant, session, "left", now).await?),
     }
+    txn.audit(tenant, caller.did(Action::SessionClosed).of_call(call.id).on(session), now).await?;
     txn.commit().await?;
     // That it is over, the gateway says: it knows. Until then its heartbeat makes us say this again.
     app.bus.commands.publish(NodeCommand::EndSession { session });

@@ -3,19 +3,20 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use common::UserId;
-use common::bus::NodeCommand;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Json, Path, check_text};
+use super::extract::{Json, Path, check_name};
 use crate::App;
+use crate::audit::Action;
 use crate::auth::{Caller, password};
 use crate::error::{ApiError, Problem};
 use crate::model::{Role, User};
-use crate::store::{NewUser, UserPatch};
+use crate::store::{NewUser, UserPatch, Whose};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(change))
@@ -73,10 +74,13 @@ async fn create(
     let password_hash = app.passwords.hash(body.password).await.map_err(busy)?;
     let id = UserId::new();
     let new = NewUser { id, email: &email, name: &body.name, role: body.role, password_hash: &password_hash };
-    let mut txn = app.store.begin(caller.tenant()).await?;
-    if !txn.user_create(caller.tenant(), new, OffsetDateTime::now_utc()).await? {
+    let (tenant, now) = (caller.tenant(), OffsetDateTime::now_utc());
+    let mut txn = app.store.begin(tenant).await?;
+    if !txn.user_create(tenant, new, now).await? {
         return Err(ApiError::Conflict { code: "email_taken", detail: "this e-mail cannot be used" });
     }
+    let entry = caller.did(Action::UserAdded).on(id).with(json!({ "role": body.role }));
+    txn.audit(tenant, entry, now).await?;
     txn.commit().await?;
     let tenant = caller.person().tenant.clone();
     Ok((StatusCode::CREATED, axum::Json(User { id, email, name: body.name, role: body.role, tenant })))
@@ -116,31 +120,20 @@ async fn change(
     let (tenant, now) = (caller.tenant(), OffsetDateTime::now_utc());
     let mut txn = app.store.begin(tenant).await?;
     let ends = body.role.is_some() || body.disabled == Some(true);
+    let data = json!({ "name": body.name.is_some(), "role": body.role, "disabled": body.disabled });
     let patch = UserPatch { name: body.name, role: body.role, disabled: body.disabled };
     let changed = txn.user_patch(tenant, user, &patch).await?;
     if txn.admin_count(tenant).await? == 0 {
         return Err(ApiError::Conflict { code: "last_admin", detail: "somebody must stay admin" });
     }
-    let mut sessions = Vec::new();
-    if ends {
-        txn.sign_ins_revoke(tenant, user, now).await?;
-        sessions = txn.sessions_of_user(tenant, user).await?;
-        for &session in &sessions {
-            txn.session_revoke(tenant, session, now).await?;
-        }
-    }
+    txn.audit(tenant, caller.did(Action::UserChanged).on(user).with(data), now).await?;
+    let ended = match ends {
+        true => txn.cut_off(tenant, Whose::User(user), now).await?,
+        false => Vec::new(),
+    };
     txn.commit().await?;
-    for session in sessions {
-        app.bus.commands.publish(NodeCommand::EndSession { session });
-    }
+    app.end_sessions(ended);
     Ok(axum::Json(changed))
-}
-
-fn check_name(name: &str) -> Result<(), ApiError> {
-    if name.trim().is_empty() {
-        return Err(ApiError::invalid("name must not be empty"));
-    }
-    check_text("name", name, 100)
 }
 
 /// Whether this can be an e-mail address, lower case. Whether it is one, only a mail would show.

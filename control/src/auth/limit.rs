@@ -47,8 +47,7 @@ impl<K: Clone + Eq + Hash> fmt::Debug for Limiter<K> {
     }
 }
 
-/// The address to count a client by: the peer's, or what a trusted proxy says it is. IPv6 counts by /64,
-/// which is what one subscriber has.
+/// The address of a client: the peer's, or what a trusted proxy says it is.
 pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     let mut address = peer.to_canonical();
     if trusted.contains(&address) {
@@ -63,6 +62,11 @@ pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAdd
             }
         }
     }
+    address
+}
+
+/// The address to count a client by. IPv6 counts by /64, which is what one subscriber has.
+pub(crate) fn subscriber(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX)).into(),
         v4 => v4,
@@ -92,11 +96,16 @@ mod tests {
             headers.insert("x-forwarded-for", forwarded.parse().unwrap());
             client_address(peer.parse().unwrap(), &headers, &[proxy]).to_string()
         };
+        let count = |address: &str| subscriber(address.parse().unwrap()).to_string();
         assert_eq!(address("127.0.0.1", "6.6.6.6, 203.0.113.5"), "203.0.113.5");
         assert_eq!(address("127.0.0.1", "203.0.113.5, 127.0.0.1"), "203.0.113.5");
         assert_eq!(address("127.0.0.1", "rubbish"), "127.0.0.1");
         assert_eq!(address("198.51.100.7", "203.0.113.5"), "198.51.100.7");
         assert_eq!(address("::ffff:127.0.0.1", "203.0.113.5"), "203.0.113.5");
-        assert_eq!(address("2001:db8::1:2:3:4", ""), "2001:db8::");
+        assert_eq!(address("2001:db8::1:2:3:4", ""), "2001:db8::1:2:3:4");
+        assert_eq!(
+            (count("2001:db8::1:2:3:4"), count("192.0.2.1")),
+            ("2001:db8::".into(), "192.0.2.1".into())
+        );
     }
 }

@@ -2,11 +2,15 @@
 
 pub(crate) mod limit;
 pub(crate) mod password;
+pub(crate) mod sign_in;
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use common::token::Claims;
@@ -17,10 +21,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::App;
+use crate::audit::{Action, Entry};
 use crate::crypto::sha256;
 use crate::error::ApiError;
 use crate::model::{Role, Scope, User};
-use crate::store::{GoodKey, StoreError};
+use crate::store::{GoodKey, Opener, StoreError};
 
 /// What every API key begins with, and nothing else does.
 pub(crate) const KEY_PREFIX: &str = "plk_";
@@ -72,23 +77,33 @@ enum Proof {
 pub(crate) struct Caller {
     person: User,
     proof: Proof,
+    address: IpAddr,
 }
 
 impl Caller {
     /// The caller with this access token or API key: good now, of a person who may sign in.
-    pub(crate) async fn of_token(app: &App, token: &str) -> Result<Self, ApiError> {
+    pub(crate) async fn of_token(app: &App, token: &str, parts: &Parts) -> Result<Self, ApiError> {
         let now = OffsetDateTime::now_utc();
-        if token.starts_with(KEY_PREFIX) {
-            return Self::of_key(app, token, now).await;
+        let (person, proof) = match token.starts_with(KEY_PREFIX) {
+            true => Self::of_key(app, token, now).await?,
+            false => Self::of_access_token(app, token, now).await?,
+        };
+        let caller = Self { person, proof, address: address_of(parts, app) };
+        if let Some(asker) = parts.extensions.get::<Asker>() {
+            let _asked_twice = asker.0.set(caller.clone());
         }
+        Ok(caller)
+    }
+
+    async fn of_access_token(app: &App, token: &str, now: OffsetDateTime) -> Result<(User, Proof), ApiError> {
         let refused = || refused(app, "token");
         let token: UserToken = app.verifier.verify(token, now).map_err(|_| refused())?;
         let person = app.store.user_signed_in(token.tenant, token.user, token.sign_in, now).await?;
         let proof = Proof::SignIn { id: token.sign_in, exp: token.exp };
-        Ok(Self { person: person.ok_or_else(refused)?, proof })
+        Ok((person.ok_or_else(refused)?, proof))
     }
 
-    async fn of_key(app: &App, key: &str, now: OffsetDateTime) -> Result<Self, ApiError> {
+    async fn of_key(app: &App, key: &str, now: OffsetDateTime) -> Result<(User, Proof), ApiError> {
         let refused = || refused(app, "key");
         let hash = sha256(key.as_bytes());
         let tenant = app.store.tenant_by_key(hash).await?.ok_or_else(refused)?;
@@ -99,7 +114,7 @@ impl Caller {
             txn.key_used(tenant, &id, now).await?;
             txn.commit().await?;
         }
-        Ok(Self { person: user, proof: Proof::Key { hash, id, scopes, expires_at } })
+        Ok((user, Proof::Key { hash, id, scopes, expires_at }))
     }
 
     /// Whom they work for: the only tenant at hand in a handler.
@@ -120,6 +135,15 @@ impl Caller {
         }
     }
 
+    /// Who they are and by what they came, for what they open.
+    pub(crate) fn opener(&self) -> Opener {
+        let key = match &self.proof {
+            Proof::Key { id, .. } => Some(id.clone()),
+            Proof::SignIn { .. } => None,
+        };
+        Opener { user: self.user(), role: self.role(), sign_in: self.sign_in(), key }
+    }
+
     /// What there is to know of them.
     pub(crate) fn person(&self) -> &User {
         &self.person
@@ -132,6 +156,11 @@ impl Caller {
             named.insert("key".to_owned(), json!(id));
         }
         named
+    }
+
+    /// An entry for the audit log that says that they did this, by what and from where.
+    pub(crate) fn did(&self, action: Action) -> Entry {
+        Entry { key: self.opener().key, ..Entry::new(action).by(self.user()).from(self.address) }
     }
 
     /// What they may do now.
@@ -186,7 +215,40 @@ impl Caller {
         if !scheme.eq_ignore_ascii_case("Bearer") {
             return Err(ApiError::Unauthorized);
         }
-        Self::of_token(app, token.trim()).await
+        Self::of_token(app, token.trim(), parts).await
+    }
+}
+
+/// Put into a request, it knows afterwards who asked, if they were known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asker(Arc<OnceLock<Caller>>);
+
+impl Asker {
+    /// Who asked.
+    pub(crate) fn known(&self) -> Option<&Caller> {
+        self.0.get()
+    }
+}
+
+/// Where a request comes from, whoever sent it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client(pub(crate) IpAddr);
+
+impl FromRequestParts<App> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self(address_of(parts, app)))
+    }
+}
+
+fn address_of(parts: &Parts, app: &App) -> IpAddr {
+    match parts.extensions.get::<ConnectInfo<SocketAddr>>() {
+        Some(ConnectInfo(peer)) => {
+            limit::client_address(peer.ip(), &parts.headers, &app.config.trusted_proxies)
+        }
+        // Our own accept loop always says it.
+        None => Ipv4Addr::UNSPECIFIED.into(),
     }
 }
 

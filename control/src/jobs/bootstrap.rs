@@ -1,9 +1,11 @@
 //! The first tenant and its admin, made once.
 
 use common::{TenantId, UserId};
+use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::api::users::{check_email, check_password};
+use crate::audit::{Action, Entry};
 use crate::config::{Bootstrap, BootstrapTwilio};
 use crate::model::{NumberSettings, Role, Route, is_e164};
 use crate::store::{NewUser, NumberNew, StoreError, Txn};
@@ -47,7 +49,11 @@ async fn tenant(
     let admin = NewUser { id: UserId::new(), email, name: person, role: Role::Admin, password_hash: &hash };
     let mut txn = app.store.begin(tenant).await?;
     txn.tenant_create(tenant, name, now).await?;
+    let id = admin.id;
     if txn.user_create(tenant, admin, now).await? {
+        txn.audit(tenant, Entry::new(Action::TenantAdded).on(tenant), now).await?;
+        txn.audit(tenant, Entry::new(Action::UserAdded).on(id).with(json!({ "role": Role::Admin })), now)
+            .await?;
         txn.commit().await?;
         tracing::info!(%tenant, "the first tenant and its admin are made");
         return Ok(tenant);

@@ -2,17 +2,22 @@
 //!
 //! Single messages may be lost or come twice. The heartbeat is the truth: what a gateway does not list is
 //! over, what it lists is there.
+//!
+//! Every control process hears every message. The first to keep one has it: the others find its receipt.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use common::bus::{NodeCommand, NodeEvent, SessionEnd, StreamEnd};
+use common::bus::{Envelope, NodeCommand, NodeEvent, SessionEnd, StreamEnd};
 use common::{CallId, NodeId, SessionId, StreamSid, TenantId};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::App;
+use crate::audit::{Action, Entry};
 use crate::model::{CallStatus, EventType, Route};
 use crate::store::{HeldStream, SessionState, StoreError, Txn};
 use crate::twilio::apply;
@@ -53,21 +58,29 @@ impl Nodes {
     }
 
     /// Does what a message asks for. A failure is logged: the next heartbeat makes up for it.
-    pub(super) async fn handle_event(&mut self, app: &App, event: NodeEvent) {
+    pub(super) async fn handle_event(&mut self, app: &App, event: Envelope<NodeEvent>) {
         let now = OffsetDateTime::now_utc();
-        let done = match event {
-            NodeEvent::NodeAlive { node, calls, sessions } => {
+        let receipt = Some(event.id);
+        let done = match event.body {
+            NodeEvent::NodeAlive { node, calls, sessions, url, utilization } => {
+                if let Some(url) = url
+                    && !app.gateways.saw(node, &url, utilization, std::time::Instant::now())
+                {
+                    app.metrics.bus_missed.with_label_values(&["gateway_url"]).inc();
+                    tracing::debug!(%node, url, "a gateway's URL is not among those that gateways may have");
+                }
                 self.handle_alive(app, node, &calls, &sessions, now).await
             }
             NodeEvent::StreamStarted { node, tenant, call, stream, tracks, .. } => {
-                stream_started(app, (tenant, call), node, Some(stream), &tracks, now).await
+                stream_started(app, (tenant, call), (node, Some(stream)), &tracks, receipt, now).await
             }
             // The stream that took its place has been, or will be, announced.
             NodeEvent::StreamEnded { reason: StreamEnd::Replaced, .. } => Ok(()),
             NodeEvent::StreamEnded { node, tenant, call, stream, reason } => {
-                stream_ended(app, (tenant, call), node, Some(stream), &word(&reason), now).await.map(drop)
+                let end = (word(&reason), receipt);
+                stream_ended(app, (tenant, call), (node, Some(stream)), end, now).await.map(drop)
             }
-            NodeEvent::Dtmf { tenant, call, digit } => dtmf(app, tenant, call, digit, now).await,
+            NodeEvent::Dtmf { tenant, call, digit } => dtmf(app, (tenant, call), digit, event.id, now).await,
             NodeEvent::SessionStarted { node, tenant, session, .. } => {
                 session_started(app, tenant, session, node, now).await
             }
@@ -135,7 +148,7 @@ async fn compare_streams(
         let is_young = now - stream.since < app.config.timings.absence;
         if !listed.contains(&stream.call) && !is_young {
             let of = (stream.tenant, stream.call);
-            if stream_ended(app, of, node, None, "lost", now).await? {
+            if stream_ended(app, of, (node, None), ("lost".to_owned(), None), now).await? {
                 app.metrics.reconciled_calls.with_label_values(&["stream_absent"]).inc();
             }
         }
@@ -149,7 +162,7 @@ async fn compare_streams(
                 Route::Monitor => vec!["inbound".to_owned(), "outbound".to_owned()],
                 Route::Agent => vec!["inbound".to_owned()],
             };
-            stream_started(app, (tenant, *call), node, None, &tracks, now).await?;
+            stream_started(app, (tenant, *call), (node, None), &tracks, None, now).await?;
         }
     }
     Ok(())
@@ -186,15 +199,17 @@ async fn compare_sessions(
 async fn stream_started(
     app: &App,
     (tenant, call): (TenantId, CallId),
-    node: NodeId,
-    stream: Option<StreamSid>,
+    (node, stream): (NodeId, Option<StreamSid>),
     tracks: &[String],
+    receipt: Option<Uuid>,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     // Two voices there are; more would be a message of some other make.
     let tracks = tracks.get(..2).unwrap_or(tracks);
     let mut txn = app.store.begin(tenant).await?;
-    if !txn.media_start(tenant, call, node, stream, tracks, now).await? {
+    if !txn.media_start(tenant, call, node, stream, tracks, now).await?
+        || !is_first(&mut txn, tenant, call, receipt, now).await?
+    {
         return Ok(());
     }
     let data = json!({ "live": true, "tracks": tracks, "gateway": node, "stream": stream });
@@ -227,13 +242,14 @@ async fn answered_by_audio(
 pub(super) async fn stream_ended(
     app: &App,
     (tenant, call): (TenantId, CallId),
-    node: NodeId,
-    stream: Option<StreamSid>,
-    reason: &str,
+    (node, stream): (NodeId, Option<StreamSid>),
+    (reason, receipt): (String, Option<Uuid>),
     active_at: OffsetDateTime,
 ) -> Result<bool, StoreError> {
     let mut txn = app.store.begin(tenant).await?;
-    if !txn.media_end(tenant, call, node, stream, active_at).await? {
+    if !txn.media_end(tenant, call, node, stream, active_at).await?
+        || !is_first(&mut txn, tenant, call, receipt, active_at).await?
+    {
         return Ok(false);
     }
     let data = json!({ "live": false, "reason": reason });
@@ -242,14 +258,31 @@ pub(super) async fn stream_ended(
     Ok(true)
 }
 
-async fn dtmf(
-    app: &App,
+/// Whether no control process has kept this message. What was found by a heartbeat has no receipt.
+async fn is_first(
+    txn: &mut Txn,
     tenant: TenantId,
     call: CallId,
+    receipt: Option<Uuid>,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    match receipt {
+        Some(id) => txn.receipt_keep(tenant, call, &format!("bus:{}", id.simple()), now).await,
+        None => Ok(true),
+    }
+}
+
+async fn dtmf(
+    app: &App,
+    (tenant, call): (TenantId, CallId),
     digit: char,
+    receipt: Uuid,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     let mut txn = app.store.begin(tenant).await?;
+    if !is_first(&mut txn, tenant, call, Some(receipt), now).await? {
+        return Ok(());
+    }
     txn.event(tenant, call, EventType::CallMedia, now, json!({ "dtmf": digit })).await?;
     txn.commit().await
 }
@@ -264,7 +297,7 @@ async fn session_started(
     let mut txn = app.store.begin(tenant).await?;
     match txn.session_connect(tenant, session, node, now).await? {
         Some(state) => {
-            record_session(&mut txn, tenant, &state, EventType::SessionStarted, None, now).await?;
+            record_session(&mut txn, tenant, &state, None, now).await?;
             txn.commit().await
         }
         None => {
@@ -288,24 +321,33 @@ pub(super) async fn session_ended(
     app.qualities.forget(session);
     let mut txn = app.store.begin(tenant).await?;
     let Some(state) = txn.session_end(tenant, session, reason, now).await? else { return Ok(()) };
-    record_session(&mut txn, tenant, &state, EventType::SessionEnded, Some(reason), now).await?;
+    record_session(&mut txn, tenant, &state, Some(reason), now).await?;
     txn.commit().await
 }
 
-/// Records that a person began or ceased to hear a call. One who never heard it is no event.
+/// Records that a person began to hear a call, or ceased to, for the reason given. One who never heard it is no
+/// event.
 async fn record_session(
     txn: &mut Txn,
     tenant: TenantId,
     state: &SessionState,
-    kind: EventType,
-    reason: Option<&str>,
+    ended: Option<&str>,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     let Some(listener) = &state.connected else { return Ok(()) };
     let mut data = json!(listener);
-    if let (Some(object), Some(reason)) = (data.as_object_mut(), reason) {
-        object.insert("reason".to_owned(), reason.into());
+    let stamp = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+    let mut kept = json!({ "mode": listener.mode, "reason": state.reason, "from": stamp(listener.since) });
+    if let Some(reason) = ended {
+        data["reason"] = reason.into();
+        (kept["to"], kept["end"]) = (stamp(now).into(), reason.into());
     }
+    let (kind, action) = match ended {
+        None => (EventType::SessionStarted, Action::SessionStarted),
+        Some(_) => (EventType::SessionEnded, Action::SessionEnded),
+    };
+    let entry = Entry::new(action).by(state.user).of_call(state.call).on(listener.id).with(kept);
+    txn.audit(tenant, entry, now).await?;
     txn.event(tenant, state.call, kind, now, data).await
 }
 

@@ -1,7 +1,9 @@
 //! What goes on without a request: the bus, the reconciler, forgetting.
 
+pub(crate) mod audit;
 pub(crate) mod bootstrap;
 mod bus;
+pub(crate) mod news;
 mod reconcile;
 
 use std::time::Duration;
@@ -16,6 +18,9 @@ use crate::store::StoreError;
 
 /// How often what is over is forgotten.
 const FORGET: Duration = Duration::from_secs(60);
+
+/// How long after a doubt, or a database that failed, it is looked at again.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// Runs the jobs until the server stops. One task: the bus's messages are handled in order, and the
 /// reconciler never sees half of one.
@@ -33,7 +38,7 @@ pub(crate) async fn run(app: App, mut events: Subscription<NodeEvent>) {
             biased;
             () = &mut stopped => return,
             received = events.next(), if bus_is_open => match received {
-                Some(Received::Message(envelope)) => nodes.handle_event(&app, envelope.body).await,
+                Some(Received::Message(envelope)) => nodes.handle_event(&app, envelope).await,
                 Some(Received::Lost(count)) => {
                     tracing::warn!(count, "bus messages were lost; heartbeats will make up for them");
                     app.metrics.bus_missed.with_label_values(&["lost"]).inc_by(count);

@@ -27,6 +27,8 @@ pub(super) async fn tick(app: &App, nodes: &mut Nodes) {
 
 /// Ends the streams and sessions of gateways that have been silent for too long.
 async fn close_dead_nodes(app: &App, nodes: &mut Nodes) -> Result<(), StoreError> {
+    // A gateway that we cannot hear may be in the best of health.
+    let Some(hears_since) = app.bus.hears_since() else { return Ok(()) };
     let now = Instant::now();
     // One that the database knows and that has not spoken since we began gets as long as any other.
     for node in app.store.node_list().await? {
@@ -35,7 +37,9 @@ async fn close_dead_nodes(app: &App, nodes: &mut Nodes) -> Result<(), StoreError
     let dead: Vec<_> = nodes
         .seen
         .iter()
-        .filter(|(_, seen)| now.saturating_duration_since(seen.at) > app.config.timings.node_silence)
+        .filter(|(_, seen)| {
+            now.saturating_duration_since(seen.at.max(hears_since.into())) > app.config.timings.node_silence
+        })
         .map(|(&node, &seen)| (node, seen))
         .collect();
     for (node, seen) in dead {
@@ -48,7 +52,8 @@ async fn close_dead_nodes(app: &App, nodes: &mut Nodes) -> Result<(), StoreError
             tracing::warn!(%node, streams, sessions, "a gateway is silent: what it held is over");
         }
         for stream in streams {
-            if stream_ended(app, (stream.tenant, stream.call), node, None, "node_lost", active_at).await? {
+            let end = ("node_lost".to_owned(), None);
+            if stream_ended(app, (stream.tenant, stream.call), (node, None), end, active_at).await? {
                 app.metrics.reconciled_calls.with_label_values(&["node_lost"]).inc();
             }
         }

@@ -3,6 +3,9 @@
 //! The database is the queue. The hub only says how far a tenant's events go, and keeps the newest few in
 //! memory, so that a socket that keeps up reads nothing from disk. A socket that falls behind reads what
 //! it missed from the database; so none is ever lost or doubled, and a slow socket costs no memory.
+//!
+//! What one control process commits the others hear over the bus, soon and perhaps not in order or not at all: a hole
+//! sends sockets to the database, and [`Hub::reaches`] tells them of what nobody told.
 
 pub(crate) mod quality;
 pub(crate) mod socket;
@@ -10,6 +13,7 @@ pub(crate) mod socket;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use common::bus::{TenantNews, Topic};
 use common::{TenantId, UserId};
 use tokio::sync::watch;
 
@@ -27,6 +31,8 @@ const SOCKETS_PER_USER: usize = 32;
 /// Where commits meet sockets. Cloning shares it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hub {
+    /// The other control processes.
+    others: Option<Topic<TenantNews>>,
     channels: Arc<Mutex<HashMap<TenantId, Arc<Channel>>>>,
     places: Arc<Mutex<HashMap<UserId, usize>>>,
 }
@@ -48,8 +54,22 @@ enum Next {
 }
 
 impl Hub {
-    /// Tells the tenant's sockets. Called in the order of the numbers.
+    /// One whose commits are told to the other control processes too.
+    pub(crate) fn among(others: Topic<TenantNews>) -> Self {
+        Self { others: Some(others), ..Self::default() }
+    }
+
+    /// Tells the tenant's sockets, of all control processes, what was committed here. Called in the order of the
+    /// numbers.
     pub(crate) fn publish(&self, tenant: TenantId, message: LiveMessage) {
+        if let Some(others) = &self.others {
+            others.tell_others(TenantNews { tenant, seq: message.seq, text: message.text.to_string() });
+        }
+        self.tell(tenant, message);
+    }
+
+    /// Tells the tenant's sockets of this process.
+    pub(crate) fn tell(&self, tenant: TenantId, message: LiveMessage) {
         let mut channels = lock(&self.channels);
         let Some(channel) = channels.get(&tenant).cloned() else { return };
         if channel.newest.is_closed() {
@@ -60,6 +80,10 @@ impl Hub {
         let seq = message.seq;
         {
             let mut recent = lock(&channel.recent);
+            if seq <= *channel.newest.borrow() {
+                // Of another process, and behind a later one of this: sockets have read it from the database.
+                return;
+            }
             // A hole would be told to nobody; without what is before it, sockets read from the database.
             if recent.back().is_some_and(|last| last.seq + 1 != seq) {
                 recent.clear();
@@ -68,8 +92,27 @@ impl Hub {
                 recent.pop_front();
             }
             recent.push_back(message);
+            channel.newest.send_replace(seq);
         }
-        channel.newest.send_replace(seq);
+    }
+
+    /// The tenant's events go this far: what nobody told, sockets read from the database.
+    pub(crate) fn reaches(&self, tenant: TenantId, seq: i64) {
+        let Some(channel) = lock(&self.channels).get(&tenant).cloned() else { return };
+        let mut recent = lock(&channel.recent);
+        if seq > *channel.newest.borrow() {
+            recent.clear();
+            channel.newest.send_replace(seq);
+        }
+    }
+
+    /// The tenants that have sockets here.
+    pub(crate) fn tenants(&self) -> Vec<TenantId> {
+        lock(&self.channels)
+            .iter()
+            .filter(|(_, channel)| !channel.newest.is_closed())
+            .map(|(&id, _)| id)
+            .collect()
     }
 
     /// Takes a place for one more socket of this person. `None`: they, or all together, have too many.
@@ -123,6 +166,7 @@ impl Seat {
             Some(first) if first.seq <= position + 1 => {
                 Next::Messages(recent.iter().filter(|message| message.seq > position).cloned().collect())
             }
+            // Nothing in memory, or not from there on.
             _ => Next::Behind,
         }
     }
@@ -169,6 +213,24 @@ mod tests {
         hub.publish(tenant, message(3));
         assert!(matches!(seat.after(1), Next::Behind));
         assert_eq!(numbers(seat.after(2)), [3]);
+    }
+
+    #[test]
+    fn what_another_process_tells_late_or_not_at_all_is_read_from_disk() {
+        let (hub, tenant) = (Hub::default(), TenantId::new());
+        let mut seat = hub.enter(tenant, UserId::new()).unwrap();
+        hub.publish(tenant, message(1));
+        hub.publish(tenant, message(3));
+        hub.tell(tenant, message(2));
+        assert!(matches!(seat.after(1), Next::Behind));
+        assert_eq!(numbers(seat.after(2)), [3]);
+
+        hub.reaches(tenant, 5);
+        assert!(matches!(seat.after(3), Next::Behind));
+        hub.reaches(tenant, 4);
+        hub.publish(tenant, message(6));
+        assert_eq!(numbers(seat.after(5)), [6]);
+        assert_eq!(hub.tenants(), [tenant]);
     }
 
     #[test]

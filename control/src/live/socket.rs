@@ -90,7 +90,7 @@ pub(crate) async fn live(
     }
     let offered = bearer_protocol(&parts.headers);
     let token = query.token.as_deref().or(offered.as_deref()).ok_or(ApiError::Unauthorized)?;
-    let caller = Caller::of_token(&app, token).await?;
+    let caller = Caller::of_token(&app, token, &parts).await?;
     caller.within(Scope::CallsRead)?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app)
         .await

@@ -188,6 +188,13 @@ impl Store {
         Ok(messages)
     }
 
+    /// Number of the tenant's newest event.
+    pub(crate) async fn event_newest(&self, tenant: TenantId) -> Result<i64, StoreError> {
+        let statement = sql("SELECT last_seq FROM tenants WHERE id = $1").bind(tenant.as_uuid());
+        let (seq,): (i64,) = self.one(tenant, statement).await?;
+        Ok(seq)
+    }
+
     /// The tenant's calls that are not over, and the number of its newest event, of one moment.
     pub(crate) async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {
         let mut tx = self.read(tenant).await?;

@@ -38,6 +38,11 @@ pub(crate) struct StillCall {
 }
 
 impl Store {
+    /// All tenants.
+    pub(crate) async fn tenant_list(&self) -> Result<Vec<TenantId>, StoreError> {
+        self.which(Sql::each("SELECT id FROM tenants ORDER BY id", "SELECT tenant_list()")).await
+    }
+
     /// The tenant of the person with this e-mail (lower case), disabled or not.
     pub(crate) async fn tenant_by_email(&self, email: &str) -> Result<Option<TenantId>, StoreError> {
         self.whose(
@@ -98,6 +103,15 @@ impl Store {
     pub(crate) async fn tenant_by_key(&self, hash: [u8; 32]) -> Result<Option<TenantId>, StoreError> {
         self.whose(
             Sql::each("SELECT tenant_id FROM api_keys WHERE hash = $1", "SELECT tenant_by_key($1)")
+                .bind(hash),
+        )
+        .await
+    }
+
+    /// The tenant of the invitation with this hash, good or not.
+    pub(crate) async fn tenant_by_invitation(&self, hash: [u8; 32]) -> Result<Option<TenantId>, StoreError> {
+        self.whose(
+            Sql::each("SELECT tenant_id FROM invitations WHERE hash = $1", "SELECT tenant_by_invitation($1)")
                 .bind(hash),
         )
         .await

@@ -11,10 +11,13 @@
 //! after its commit and before the tenant's next writer begins, in order.
 
 mod accounts;
+mod audit;
 mod calls;
+mod cut_off;
 mod error;
 mod events;
 mod find;
+mod invitations;
 mod keys;
 mod nodes;
 mod numbers;
@@ -23,6 +26,7 @@ mod progress;
 mod sessions;
 mod sign_ins;
 mod sql;
+mod tenants;
 mod turns;
 mod users;
 
@@ -35,10 +39,13 @@ use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use time::OffsetDateTime;
 use tokio::sync::OwnedMutexGuard;
 
+pub(crate) use audit::AuditFilter;
 pub(crate) use calls::{CallFilter, CallPatch, NewCall, Stats};
+pub(crate) use cut_off::{Opener, Whose};
 pub use error::{OpenError, StoreError};
 pub(crate) use events::LiveMessage;
 pub(crate) use find::{HeldStream, StillCall};
+pub(crate) use invitations::NewInvitation;
 pub(crate) use keys::{GoodKey, NewKey};
 pub(crate) use numbers::{NumberChange, NumberNew};
 pub use open::migrate;

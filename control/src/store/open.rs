@@ -27,6 +27,9 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 /// requests do not pile up while the server is away.
 const POSTGRES_TURN: Duration = Duration::from_secs(2);
 
+/// The advisory lock of who grants: two at once would disturb each other. A number that nobody else has.
+const GRANTING: i64 = 0x0070_6172_7479;
+
 /// What PostgreSQL ends by itself: a statement or a wait that takes too long, a transaction whose process
 /// hangs. The just-in-time compiler costs more than any query here.
 const POSTGRES_OPTIONS: [(&str, &str); 4] = [
@@ -75,9 +78,11 @@ pub async fn migrate(url: &str, owner: &str) -> Result<(), OpenError> {
     let role = server.get_username().replace('"', "\"\"");
     let grants = format!(
         r#"BEGIN;
+           SELECT pg_advisory_xact_lock({GRANTING});
            GRANT USAGE ON SCHEMA public TO "{role}";
            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "{role}";
            REVOKE INSERT, UPDATE, DELETE ON _sqlx_migrations FROM "{role}";
+           REVOKE UPDATE, DELETE ON audit FROM "{role}";
            GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO "{role}";
            COMMIT"#
     );

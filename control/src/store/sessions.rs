@@ -6,14 +6,15 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Tx, Txn, calls, from_millis, millis, sql};
+use super::{Opener, Store, StoreError, Tx, Txn, calls, from_millis, millis, sql};
 use crate::model::{CallRef, Listener, Person};
 
 /// A session to make.
 pub(crate) struct NewSession {
     pub(crate) id: SessionId,
     pub(crate) call: CallId,
-    pub(crate) user: UserId,
+    /// Who asks, and by what: the connection ends with it.
+    pub(crate) opener: Opener,
     pub(crate) mode: Mode,
     pub(crate) reason: Option<String>,
     pub(crate) notes: Option<String>,
@@ -25,6 +26,8 @@ pub(crate) struct NewSession {
 pub(crate) struct SessionState {
     pub(crate) call: CallId,
     pub(crate) user: UserId,
+    /// Why they asked for it.
+    pub(crate) reason: Option<String>,
     /// Who, once and as long as it carries audio.
     pub(crate) connected: Option<Listener>,
     pub(crate) is_over: bool,
@@ -39,6 +42,7 @@ struct Row {
     user_id: Uuid,
     user_name: String,
     mode: String,
+    reason: Option<String>,
     connected_at: Option<i64>,
     revoked_at: Option<i64>,
     ended_at: Option<i64>,
@@ -59,6 +63,7 @@ impl Row {
         Ok(SessionState {
             call: CallId::from_uuid(self.call_id),
             user,
+            reason: self.reason,
             connected,
             is_over: self.ended_at.is_some(),
             is_revoked: self.revoked_at.is_some(),
@@ -69,8 +74,8 @@ impl Row {
 macro_rules! select_session {
     ($rest:literal) => {
         concat!(
-            "SELECT s.id, s.call_id, s.user_id, u.name AS user_name, s.mode, s.connected_at, s.revoked_at,
-                 s.ended_at
+            "SELECT s.id, s.call_id, s.user_id, u.name AS user_name, s.mode, s.reason, s.connected_at,
+                 s.revoked_at, s.ended_at
              FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id ",
             $rest
         )
@@ -109,18 +114,21 @@ impl Txn {
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         sql(
-            "INSERT INTO sessions (tenant_id, id, call_id, user_id, mode, reason, notes, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO sessions (tenant_id, id, call_id, user_id, mode, reason, notes, created_at, expires_at,
+                 sign_in_id, key_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(tenant.as_uuid())
         .bind(new.id.as_uuid())
         .bind(new.call.as_uuid())
-        .bind(new.user.as_uuid())
+        .bind(new.opener.user.as_uuid())
         .bind(new.mode.as_str())
         .bind(&new.reason)
         .bind(&new.notes)
         .bind(millis(now))
         .bind(millis(new.expires_at))
+        .bind(new.opener.sign_in)
+        .bind(&new.opener.key)
         .run(&mut self.tx)
         .await?;
         Ok(())
@@ -194,22 +202,6 @@ impl Txn {
             .run(&mut self.tx)
             .await?;
         Ok(())
-    }
-
-    /// A person's sessions that are not over, on whatever call.
-    pub(crate) async fn sessions_of_user(
-        &mut self,
-        tenant: TenantId,
-        user: UserId,
-    ) -> Result<Vec<SessionId>, StoreError> {
-        let ids: Vec<(Uuid,)> = sql(
-            "SELECT id FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL LIMIT 1000",
-        )
-        .bind(tenant.as_uuid())
-        .bind(user.as_uuid())
-        .all(&mut self.tx)
-        .await?;
-        Ok(ids.into_iter().map(|(id,)| SessionId::from_uuid(id)).collect())
     }
 }
 

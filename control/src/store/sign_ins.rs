@@ -23,7 +23,7 @@ pub(crate) enum Rotation {
     /// It was good, and is used now: this sign-in goes on.
     Good { sign_in: Uuid, user: Box<User>, expires_at: OffsetDateTime },
     /// It was used before, too long ago for two tabs: the sign-in is over.
-    Reused,
+    Reused { user: UserId, sign_in: Uuid },
     /// Nobody knows it, or its sign-in is over.
     Unknown,
 }
@@ -48,37 +48,22 @@ impl Txn {
         Ok(())
     }
 
-    /// Ends a sign-in: its access and refresh tokens are good for nothing from now on.
+    /// Ends a sign-in: its access and refresh tokens are good for nothing from now on. Gives whose it was;
+    /// `None`: it was over already.
     pub(crate) async fn sign_in_revoke(
         &mut self,
         tenant: TenantId,
         sign_in: Uuid,
         now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sql("UPDATE sign_ins SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL")
-            .bind(tenant.as_uuid())
-            .bind(sign_in)
-            .bind(millis(now))
-            .run(&mut self.tx)
-            .await?;
-        Ok(())
-    }
-
-    /// Ends all sign-ins of a person.
-    pub(crate) async fn sign_ins_revoke(
-        &mut self,
-        tenant: TenantId,
-        user: UserId,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sql("UPDATE sign_ins SET revoked_at = $3
-             WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL")
+    ) -> Result<Option<UserId>, StoreError> {
+        let row: Option<(Uuid,)> = sql("UPDATE sign_ins SET revoked_at = $3
+             WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING user_id")
         .bind(tenant.as_uuid())
-        .bind(user.as_uuid())
+        .bind(sign_in)
         .bind(millis(now))
-        .run(&mut self.tx)
+        .optional(&mut self.tx)
         .await?;
-        Ok(())
+        Ok(row.map(|(user,)| UserId::from_uuid(user)))
     }
 
     /// Keeps a refresh token's hash.
@@ -124,7 +109,8 @@ impl Txn {
         let Some(found) = found else { return Ok(Rotation::Unknown) };
         if found.used_at.is_some_and(|used| millis(now - grace) > used) {
             self.sign_in_revoke(tenant, found.sign_in_id, now).await?;
-            return Ok(Rotation::Reused);
+            let user = UserId::from_uuid(found.user_id);
+            return Ok(Rotation::Reused { user, sign_in: found.sign_in_id });
         }
         sql("UPDATE refresh_tokens SET used_at = coalesce(used_at, $3) WHERE tenant_id = $1 AND hash = $2")
             .bind(tenant.as_uuid())

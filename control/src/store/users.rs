@@ -1,4 +1,4 @@
-//! Tenants and their people.
+//! A tenant's people.
 
 use common::{TenantId, UserId};
 use sqlx::FromRow;
@@ -13,6 +13,8 @@ use crate::model::{Role, Tenant, User};
 pub(crate) struct UserAuth {
     pub(crate) user: User,
     pub(crate) password_hash: String,
+    /// They may not sign in.
+    pub(crate) disabled: bool,
 }
 
 /// A person to make.
@@ -42,6 +44,7 @@ struct Row {
     name: String,
     role: String,
     password_hash: String,
+    disabled: bool,
 }
 
 impl Row {
@@ -54,14 +57,15 @@ impl Row {
             role: from_word(&self.role, "role")?,
             tenant,
         };
-        Ok(UserAuth { user, password_hash: self.password_hash })
+        Ok(UserAuth { user, password_hash: self.password_hash, disabled: self.disabled })
     }
 }
 
 macro_rules! select_user {
     ($rest:literal) => {
         concat!(
-            "SELECT u.tenant_id, t.name AS tenant_name, u.id, u.email, u.name, u.role, u.password_hash
+            "SELECT u.tenant_id, t.name AS tenant_name, u.id, u.email, u.name, u.role, u.password_hash,
+                 u.disabled
              FROM users u JOIN tenants t ON t.id = u.tenant_id ",
             $rest
         )
@@ -69,13 +73,13 @@ macro_rules! select_user {
 }
 
 impl Store {
-    /// The tenant's person who signs in with this e-mail (lower case). Disabled people are nobody.
+    /// The tenant's person who signs in with this e-mail (lower case), disabled or not.
     pub(crate) async fn user_by_email(
         &self,
         tenant: TenantId,
         email: &str,
     ) -> Result<Option<UserAuth>, StoreError> {
-        let statement = sql(select_user!("WHERE u.tenant_id = $1 AND u.email = $2 AND NOT u.disabled"));
+        let statement = sql(select_user!("WHERE u.tenant_id = $1 AND u.email = $2"));
         let row: Option<Row> = self.optional(tenant, statement.bind(tenant.as_uuid()).bind(email)).await?;
         row.map(Row::read).transpose()
     }
@@ -108,22 +112,6 @@ impl Store {
 }
 
 impl Txn {
-    /// Makes a tenant.
-    pub(crate) async fn tenant_create(
-        &mut self,
-        tenant: TenantId,
-        name: &str,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sql("INSERT INTO tenants (id, name, created_at) VALUES ($1, $2, $3)")
-            .bind(tenant.as_uuid())
-            .bind(name)
-            .bind(millis(now))
-            .run(&mut self.tx)
-            .await?;
-        Ok(())
-    }
-
     /// Makes a person. `false`: somebody, maybe of another tenant, has this e-mail.
     pub(crate) async fn user_create(
         &mut self,
@@ -168,6 +156,29 @@ impl Txn {
             .one(&mut self.tx)
             .await?;
         Ok(row.read()?.user)
+    }
+
+    /// Puts another password in place of a person's, in its kept form.
+    pub(crate) async fn user_password_put(
+        &mut self,
+        tenant: TenantId,
+        user: UserId,
+        password_hash: &str,
+    ) -> Result<(), StoreError> {
+        sql("UPDATE users SET password_hash = $3 WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.as_uuid())
+            .bind(user.as_uuid())
+            .bind(password_hash)
+            .run(&mut self.tx)
+            .await?;
+        Ok(())
+    }
+
+    /// The tenant itself.
+    pub(crate) async fn tenant_fetch(&mut self, tenant: TenantId) -> Result<Tenant, StoreError> {
+        let statement = sql("SELECT name FROM tenants WHERE id = $1").bind(tenant.as_uuid());
+        let (name,) = statement.one(&mut self.tx).await?;
+        Ok(Tenant { id: tenant, name })
     }
 
     /// How many people of the tenant can manage it.

@@ -1,6 +1,6 @@
 //! A call comes: what shall Twilio do with it?
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::header;
@@ -124,7 +124,8 @@ fn instructions(app: &App, hook: &Webhook, call: CallId, call_sid: CallSid, numb
         },
         exp,
     };
-    let url = format!("{}/twilio/media/{}", app.gateway_url.websocket(), app.signer.sign(&ticket));
+    let gateway = app.gateways.for_new_call(Instant::now());
+    let url = format!("{}/twilio/media/{}", gateway.websocket(), app.signer.sign(&ticket));
     let signatures = signature::of_socket(&hook.auth_token, &url);
     let grant = StreamGrant {
         ticket: ticket.id,

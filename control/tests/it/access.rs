@@ -63,12 +63,22 @@ const TABLE: &[Row] = &[
     row("POST", "/api/numbers", NUMBERS, MADE_BY_ADMINS),
     row("PATCH", "/api/numbers/{number}", NUMBERS, [401, 403, 403, 403, 200, 404]),
     row("DELETE", "/api/numbers/{number}", NUMBERS, [401, 403, 403, 403, 204, 404]),
+    row("GET", "/api/tenant", Keys::None, ALL),
+    row("PATCH", "/api/tenant", Keys::None, OF_ADMINS),
     row("GET", "/api/users", Keys::None, OF_ADMINS),
     row("POST", "/api/users", Keys::None, MADE_BY_ADMINS),
     row("PATCH", "/api/users/{id}", Keys::None, [401, 403, 403, 403, 200, 404]),
     row("GET", "/api/keys", Keys::None, OF_ADMINS),
     row("POST", "/api/keys", Keys::None, MADE_BY_ADMINS),
     row("DELETE", "/api/keys/{id}", Keys::None, [401, 403, 403, 403, 204, 404]),
+    row("GET", "/api/audit", Keys::None, OF_ADMINS),
+    row("GET", "/api/invitations", Keys::None, OF_ADMINS),
+    row("POST", "/api/invitations", Keys::None, MADE_BY_ADMINS),
+    row("DELETE", "/api/invitations/{id}", Keys::None, [401, 403, 403, 403, 204, 404]),
+    // With a wrong old password.
+    row("POST", "/api/auth/password", Keys::None, [401, 422, 422, 422, 422, 422]),
+    // With a token that nobody knows.
+    row("POST", "/api/auth/invitation", Keys::Apart, [404; 6]),
     // Without an upgrade to a WebSocket it is a bad request, of somebody who may.
     row("GET", "/api/live", READ, [401, 400, 400, 400, 400, 400]),
     row("POST", "/api/twilio/voice", Keys::Apart, SIGNED),
@@ -216,6 +226,12 @@ impl Stage {
             let key = make_key(&self.server, &self.admin, &["calls:read"]).await;
             path = path.replace("{id}", &key[..20]);
         }
+        if path.starts_with("/api/invitations/") {
+            let body = json!({ "email": format!("{}@example.com", UserId::new()), "role": "viewer" });
+            let made = self.server.send(&self.admin, Method::POST, "/api/invitations", Some(body)).await;
+            let made: Value = made.json().await.unwrap();
+            path = path.replace("{id}", made["id"].as_str().unwrap());
+        }
         if path.starts_with("/api/users/") {
             path = path.replace("{id}", self.viewer.body["user"]["id"].as_str().unwrap());
         }
@@ -231,8 +247,15 @@ impl Stage {
             ("POST", "/api/users") => Some(json!({
                 "email": format!("{}@example.com", UserId::new()), "name": "x", "role": "viewer", "password": PASSWORD,
             })),
-            ("PATCH", "/api/users/{id}") => Some(json!({ "name": "x" })),
+            ("PATCH", "/api/users/{id}" | "/api/tenant") => Some(json!({ "name": "x" })),
             ("POST", "/api/keys") => Some(json!({ "name": "x", "scopes": ["calls:read"] })),
+            ("POST", "/api/invitations") => {
+                Some(json!({ "email": format!("{}@example.com", UserId::new()), "role": "viewer" }))
+            }
+            ("POST", "/api/auth/password") => Some(json!({ "old": "wrong", "new": PASSWORD })),
+            ("POST", "/api/auth/invitation") => {
+                Some(json!({ "token": "inv_x", "name": "x", "password": PASSWORD }))
+            }
             ("POST", "/api/auth/login") => Some(json!({ "email": email(2), "password": PASSWORD })),
             _ => None,
         };
@@ -254,6 +277,7 @@ impl Stage {
 fn nowhere(path: &str) -> String {
     let path = match path {
         "/api/keys/{id}" => path.replace("{id}", "plk_0123456789abcdef"),
+        "/api/invitations/{id}" => path.replace("{id}", "inv_0123456789abcdef"),
         "/api/users/{id}" => path.replace("{id}", &UserId::new().to_string()),
         _ => path.replace("{id}", &CallId::new().to_string()),
     };

@@ -21,8 +21,11 @@ mod on_sqlite {
     const STORE: crate::Store = crate::Store::Sqlite;
 
     mod access;
+    mod audit;
     mod auth;
     mod calls;
+    mod cut_off;
+    mod gateways;
     mod keys;
     mod live;
     mod odd;
@@ -39,8 +42,11 @@ mod on_postgres {
     const STORE: crate::Store = crate::Store::Postgres;
 
     mod access;
+    mod audit;
     mod auth;
     mod calls;
+    mod cut_off;
+    mod gateways;
     mod keys;
     mod live;
     mod odd;

@@ -52,7 +52,29 @@ async fn the_servers_role_sees_the_rows_of_its_transactions_tenant_alone() {
     assert_eq!(count(&mut raw, "calls", "true").await, 0);
 }
 
-/// The test above can fail: without the lock it finds what is open.
+/// The right to change the log is not given; and given by mistake, it changes nothing.
+#[tokio::test]
+async fn the_audit_log_is_only_added_to_whatever_is_granted() {
+    let (database, ours, _) = two_tenants().await;
+    let mut raw = database.connect(SERVER).await;
+    for statement in ["UPDATE audit SET at = 0", "DELETE FROM audit", "TRUNCATE audit"] {
+        let refused = sqlx::raw_sql(statement).execute(&mut raw).await.unwrap_err();
+        assert!(refused.to_string().contains("permission denied"), "{refused}");
+    }
+    database.execute(OWNER, &format!("GRANT UPDATE, DELETE ON audit TO {SERVER}")).await;
+    let mut tx = raw.begin().await.unwrap();
+    set_tenant(&mut tx, ours).await;
+    assert!(count(&mut tx, "audit", "true").await > 0);
+    for statement in ["UPDATE audit SET at = 0", "DELETE FROM audit"] {
+        assert_eq!(
+            sqlx::raw_sql(statement).execute(&mut *tx).await.unwrap().rows_affected(),
+            0,
+            "{statement}"
+        );
+    }
+}
+
+/// The tests above can fail: without the lock they find what is open.
 #[tokio::test]
 async fn without_the_lock_the_rows_are_seen() {
     let (database, ours, _) = two_tenants().await;
@@ -123,6 +145,9 @@ async fn two_tenants() -> (Database, TenantId, TenantId) {
         let call = server.ring_live(&admin, n, u32::from(n)).await;
         open(&server, &admin, call).await;
         make_key(&server, &admin, &["calls:read"]).await;
+        let invited = json!({ "email": format!("new{n}@example.com"), "role": "viewer" });
+        let invited = server.send(&admin, Method::POST, "/api/invitations", Some(invited)).await;
+        assert_eq!(invited.status(), StatusCode::CREATED);
         let urgent = json!({ "is_urgent": true });
         let changed = server.send(&admin, Method::PATCH, &format!("/api/calls/{call}"), Some(urgent)).await;
         assert_eq!(changed.status(), StatusCode::OK);

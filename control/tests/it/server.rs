@@ -60,7 +60,7 @@ impl Data {
         Self { folder: Arc::new(tempfile::tempdir().unwrap()), postgres }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match &self.postgres {
             None => format!("sqlite://{}/partyline.db", self.folder.path().display()),
             Some(database) => database.url(postgres::SERVER),
@@ -133,7 +133,16 @@ impl Server {
         Self::open(self.data.clone(), change).await
     }
 
+    /// One more process on the same data, which hears the same gateways.
+    pub(crate) async fn beside_on_the_bus(&self) -> Self {
+        Self::open_on(self.bus.clone(), self.data.clone(), |_| {}).await
+    }
+
     async fn open(data: Data, change: impl FnOnce(&mut Config)) -> Self {
+        Self::open_on(Bus::in_process(), data, change).await
+    }
+
+    async fn open_on(bus: Bus, data: Data, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             public_url: PUBLIC_URL.to_owned(),
             gateway_public_url: GATEWAY_URL.to_owned(),
@@ -145,7 +154,7 @@ impl Server {
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let (bus, registry) = (Bus::in_process(), Registry::new());
+        let registry = Registry::new();
         let signer: Signer = control::signing_key(data.folder.path()).unwrap();
         let verifier = signer.verifier();
         let control = Control::new(config, listener, bus.clone(), signer, &registry).await.unwrap();

@@ -228,10 +228,16 @@ pub(crate) fn started(server: &Server, grant: &ListenGrant) -> NodeEvent {
 }
 
 pub(crate) fn alive(server: &Server, calls: &[CallId], sessions: &[SessionId]) -> NodeEvent {
-    NodeEvent::NodeAlive { node: server.node, calls: calls.to_vec(), sessions: sessions.to_vec() }
+    NodeEvent::NodeAlive {
+        node: server.node,
+        calls: calls.to_vec(),
+        sessions: sessions.to_vec(),
+        url: None,
+        utilization: 0.0,
+    }
 }
 
-async fn command(commands: &mut common::bus::Subscription<NodeCommand>) -> NodeCommand {
+pub(crate) async fn command(commands: &mut common::bus::Subscription<NodeCommand>) -> NodeCommand {
     // Far longer than it takes: a command that never comes must fail the test, not hang it.
     let next = tokio::time::timeout(Duration::from_secs(30), commands.next()).await;
     match next.expect("a command") {

@@ -84,10 +84,69 @@ async fn lists_have_ones_own_alone() {
 }
 
 #[tokio::test]
+async fn admins_change_their_tenant_and_everybody_reads_its_name() {
+    let server = Server::start_with_two_tenants().await;
+    let (admin, stranger) = (server.login(1).await, server.login(2).await);
+    let viewer = server.hire(&admin, "viewer").await;
+    let change = |body: Value| server.send(&admin, Method::PATCH, "/api/tenant", Some(body));
+    let before = server.get(&admin, "/api/tenant").await;
+    assert_eq!(
+        (&before["name"], &before["settings"]),
+        (&json!("Tenant 1"), &json!({ "retention_days": null }))
+    );
+    assert_eq!(before["id"], admin.tenant.to_string());
+
+    for (body, name, days) in [
+        (json!({ "name": "Müller & <b>Söhne</b>" }), "Müller & <b>Söhne</b>", json!(null)),
+        (json!({ "settings": { "retention_days": 30 } }), "Müller & <b>Söhne</b>", json!(30)),
+        (json!({ "settings": {} }), "Müller & <b>Söhne</b>", json!(30)),
+        (json!({ "name": "M" }), "M", json!(30)),
+        (json!({ "settings": { "retention_days": 3650 } }), "M", json!(3650)),
+        (json!({ "settings": { "retention_days": null } }), "M", json!(null)),
+        (json!({ "settings": { "retention_days": 1 } }), "M", json!(1)),
+    ] {
+        let text = body.to_string();
+        let changed = change(body).await;
+        assert_eq!(changed.status(), StatusCode::OK, "{text}");
+        let (answer, after): (Value, _) =
+            (changed.json().await.unwrap(), server.get(&admin, "/api/tenant").await);
+        assert_eq!(answer, after, "{text}");
+        assert_eq!((&after["name"], &after["settings"]["retention_days"]), (&json!(name), &days), "{text}");
+    }
+    let seen = server.get(&viewer, "/api/tenant").await;
+    assert_eq!((&seen["name"], &seen["settings"]), (&json!("M"), &json!(null)));
+    assert_eq!(server.get(&stranger, "/api/tenant").await["name"], "Tenant 2");
+
+    for bad in [
+        json!({ "name": " " }),
+        json!({ "name": "x".repeat(101) }),
+        json!({ "name": "a\u{0}b" }),
+        json!({ "id": stranger.tenant }),
+        json!({ "tenant_id": stranger.tenant, "name": "x" }),
+        json!({ "settings": { "retention_days": 0 } }),
+        json!({ "settings": { "retention_days": 3651 } }),
+        json!({ "settings": { "retention_days": -1 } }),
+        json!({ "settings": { "retention_days": "30" } }),
+        json!({ "settings": { "retention_days": 1.5 } }),
+        json!({ "settings": { "retention_days": 99999999999u64 } }),
+        json!({ "settings": { "role": "admin" } }),
+        json!({ "settings": [] }),
+    ] {
+        let text = bad.to_string();
+        assert_eq!(change(bad).await.status(), StatusCode::UNPROCESSABLE_ENTITY, "{text}");
+    }
+    let after = server.get(&admin, "/api/tenant").await;
+    assert_eq!((&after["name"], &after["settings"]["retention_days"]), (&json!("M"), &json!(1)));
+    // What is kept survives a restart.
+    let server = server.restart(|_| {}).await;
+    assert_eq!(server.get(&server.login(1).await, "/api/tenant").await, after);
+}
+
+#[tokio::test]
 async fn nothing_is_told_without_a_token() {
     let server = Server::start().await;
     let description: Value = serde_json::from_str(&control::openapi()).unwrap();
-    let open = ["/api/auth/login", "/api/auth/refresh", "/api/auth/logout"];
+    let open = ["/api/auth/login", "/api/auth/refresh", "/api/auth/logout", "/api/auth/invitation"];
     for (path, methods) in description["paths"].as_object().unwrap() {
         let of_twilio = path.starts_with("/api/twilio/");
         if open.contains(&path.as_str()) {

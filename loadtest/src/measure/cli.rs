@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::control::ControlLoad;
 use super::cost::Cost;
 use super::join::Join;
 use super::listen::Listen;
@@ -35,6 +36,7 @@ enum Command {
     // Its options are many.
     Load(Box<Load>),
     Soak(Box<Soak>),
+    Control(Box<ControlLoad>),
 }
 
 impl Arguments {
@@ -58,6 +60,7 @@ impl Arguments {
                 ensure!(report.is_good(), "the soak is not good: see above");
                 Ok(())
             }
+            Command::Control(control) => self.print(&control.run(&bar).await?, &bar),
             Command::Listen(listen) => self.print(&listen.run(&bar).await?, &bar),
         }
     }

@@ -3,6 +3,7 @@
 //! Each is honest about what it measures: the server runs in a process of its own, its CPU time is read from the
 //! kernel, and delays are taken by the listener from the moment its POST leaves.
 
+mod control;
 mod cost;
 mod cpu;
 mod descriptors;

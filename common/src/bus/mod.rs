@@ -3,10 +3,17 @@
 //! A message may be lost (a subscriber that lags loses the oldest) and may come twice: nothing durable
 //! depends on one. What must be right in the end is rebuilt from [`NodeEvent::NodeAlive`], which every
 //! gateway repeats each second with all that it holds.
+//!
+//! Inside a process it is memory. [`redis`] ties the processes together.
+
+pub mod redis;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 use crate::token::Mode;
@@ -14,6 +21,9 @@ use crate::{CallId, CallSid, NodeId, SessionId, StreamSid, TenantId, UserId};
 
 /// Messages a subscriber may be behind before it loses the oldest.
 const BACKLOG: usize = 4096;
+
+/// How often it is looked whether all has left.
+const LEAVING: Duration = Duration::from_millis(20);
 
 /// What travels: a message with what a receiver needs to drop it safely.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -40,6 +50,12 @@ pub enum NodeEvent {
         calls: Vec<CallId>,
         /// Connected sessions.
         sessions: Vec<SessionId>,
+        /// What browsers and Twilio call it.
+        #[serde(default)]
+        url: Option<String>,
+        /// The fullest of its budgets, of which 1 is all.
+        #[serde(default)]
+        utilization: f64,
     },
     /// Twilio opened a media stream and both its tokens were good.
     StreamStarted {
@@ -212,42 +228,194 @@ pub enum NodeCommand {
     Unknown,
 }
 
-/// The bus inside one process: used when both planes are in it, and by tests.
+/// Control to control: an event of a tenant, for the consoles of the others.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct TenantNews {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its number among the tenant's events.
+    pub seq: i64,
+    /// The event in the form a console gets it.
+    pub text: String,
+}
+
+/// Which messages.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Channel {
+    /// Gateway to control.
+    Events,
+    /// Control to gateways.
+    Commands,
+    /// Control to control.
+    News,
+}
+
+impl Channel {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Events, Self::Commands, Self::News];
+
+    /// Its name in Redis. The number changes when old and new builds could not read each other.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Events => "partyline:1:events",
+            Self::Commands => "partyline:1:commands",
+            Self::News => "partyline:1:news",
+        }
+    }
+}
+
+/// What may be said on the bus.
+pub trait Message: Clone + Serialize {
+    /// Where it is said.
+    const CHANNEL: Channel;
+
+    /// Said again in a moment, newer: worth nothing when it is late.
+    fn is_repeated(&self) -> bool {
+        false
+    }
+}
+
+impl Message for NodeEvent {
+    const CHANNEL: Channel = Channel::Events;
+
+    fn is_repeated(&self) -> bool {
+        matches!(self, Self::NodeAlive { .. } | Self::ListenersHeard { .. })
+    }
+}
+
+impl Message for NodeCommand {
+    const CHANNEL: Channel = Channel::Commands;
+}
+
+impl Message for TenantNews {
+    const CHANNEL: Channel = Channel::News;
+}
+
+/// A process's place on the bus. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Bus {
     /// Gateways speak, control listens.
     pub events: Topic<NodeEvent>,
     /// Control speaks, gateways listen.
     pub commands: Topic<NodeCommand>,
+    /// Control speaks, the other control processes listen.
+    pub news: Topic<TenantNews>,
+    outbox: broadcast::Sender<Parcel>,
+    hearing: Hearing,
 }
 
 impl Bus {
-    /// A bus on which nobody speaks or listens yet.
+    /// A bus of this process alone, on which nobody speaks or listens yet. A [`redis::Link`] ties it to others.
     pub fn in_process() -> Self {
-        Self { events: Topic::new(), commands: Topic::new() }
+        let (outbox, from) = (broadcast::Sender::new(BACKLOG), Uuid::now_v7());
+        Self {
+            events: Topic::new(&outbox, from),
+            commands: Topic::new(&outbox, from),
+            news: Topic::new(&outbox, from),
+            outbox,
+            hearing: Hearing::default(),
+        }
+    }
+
+    /// Since when all that is said reaches this process. `None`: the link to the others is lost now. Who would conclude
+    /// something from silence asks this first.
+    pub fn hears_since(&self) -> Option<Instant> {
+        *self.hearing.0.borrow()
+    }
+
+    /// Changes when the link to the others is lost, and when it is back.
+    pub fn hearing(&self) -> watch::Receiver<Option<Instant>> {
+        self.hearing.0.subscribe()
+    }
+
+    /// Waits until all that was said has left for the other processes, if there is a link to them.
+    pub async fn left(&self) {
+        while !self.outbox.is_empty() && self.hears_since().is_some() {
+            tokio::time::sleep(LEAVING).await;
+        }
+        // What was taken last is on its way.
+        tokio::time::sleep(LEAVING).await;
     }
 }
 
-/// One direction of the bus.
+/// Since when the others are heard.
+#[derive(Clone, Debug)]
+struct Hearing(Arc<watch::Sender<Option<Instant>>>);
+
+impl Default for Hearing {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Some(Instant::now()))))
+    }
+}
+
+impl Hearing {
+    fn set(&self, since: Option<Instant>) {
+        self.0.send_replace(since);
+    }
+}
+
+/// A message on its way to other processes.
+#[derive(Clone, Debug)]
+struct Parcel {
+    channel: Channel,
+    is_repeated: bool,
+    said_at: Instant,
+    text: Arc<str>,
+}
+
+/// One kind of messages.
 #[derive(Clone, Debug)]
 pub struct Topic<M> {
     sender: broadcast::Sender<Envelope<M>>,
+    outbox: broadcast::Sender<Parcel>,
+    /// This process, so that it knows its own messages.
+    from: Uuid,
 }
 
-impl<M: Clone> Topic<M> {
-    fn new() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG) }
+impl<M: Message> Topic<M> {
+    fn new(outbox: &broadcast::Sender<Parcel>, from: Uuid) -> Self {
+        Self { sender: broadcast::Sender::new(BACKLOG), outbox: outbox.clone(), from }
     }
 
-    /// Tells all who listen now. Never waits; with nobody there the message is gone.
+    /// Tells all who listen now, in whatever process. Never waits; with nobody there the message is gone.
     pub fn publish(&self, body: M) {
         let envelope = Envelope { id: Uuid::now_v7(), sent_at: OffsetDateTime::now_utc(), body };
-        let _nobody_listens = self.sender.send(envelope);
+        self.send_away(&envelope);
+        self.deliver(envelope);
+    }
+
+    /// Tells those who listen in other processes.
+    pub fn tell_others(&self, body: M) {
+        self.send_away(&Envelope { id: Uuid::now_v7(), sent_at: OffsetDateTime::now_utc(), body });
     }
 
     /// Listens from now on.
     pub fn subscribe(&self) -> Subscription<M> {
         Subscription { receiver: self.sender.subscribe() }
+    }
+
+    fn send_away(&self, envelope: &Envelope<M>) {
+        /// As [`redis`] reads it.
+        #[derive(Serialize)]
+        struct Signed<'a, M> {
+            from: Uuid,
+            #[serde(flatten)]
+            envelope: &'a Envelope<M>,
+        }
+        if self.outbox.receiver_count() == 0 {
+            return;
+        }
+        let text = serde_json::to_string(&Signed { from: self.from, envelope }).expect("messages are JSON");
+        let _link_is_gone = self.outbox.send(Parcel {
+            channel: M::CHANNEL,
+            is_repeated: envelope.body.is_repeated(),
+            said_at: Instant::now(),
+            text: text.into(),
+        });
+    }
+
+    fn deliver(&self, envelope: Envelope<M>) {
+        let _nobody_listens = self.sender.send(envelope);
     }
 }
 
