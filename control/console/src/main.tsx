@@ -9,9 +9,11 @@ import { PartylineContext } from "./state/usePartyline.ts";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/shell.css";
+import "./styles/forms.css";
 import "./styles/list.css";
 import "./styles/player.css";
 import "./styles/call.css";
+import "./styles/records.css";
 
 const partyline = createPartyline();
 const queries = createQueries();

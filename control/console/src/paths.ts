@@ -2,4 +2,10 @@
 export const paths = {
   calls: "/calls",
   call: "/calls/$callId",
+  records: "/records",
+  record: "/records/$callId",
+  settings: "/settings",
+  people: "/settings/people",
+  keys: "/settings/keys",
+  numbers: "/settings/numbers",
 } as const;

@@ -7,10 +7,13 @@ import {
 } from "@tanstack/react-router";
 import BrokenPage from "./pages/BrokenPage.tsx";
 import CallPage from "./pages/CallPage.tsx";
+import LiveRoom from "./pages/LiveRoom.tsx";
 import LostPage from "./pages/LostPage.tsx";
 import NoCallPage from "./pages/NoCallPage.tsx";
+import RecordsRoom from "./pages/RecordsRoom.tsx";
 import RootPage from "./pages/RootPage.tsx";
 import { paths } from "./paths.ts";
+import { readFilters } from "./state/recordFilters.ts";
 
 const root = createRootRoute({
   component: RootPage,
@@ -26,16 +29,29 @@ const home = createRoute({
   },
 });
 
-const calls = createRoute({ getParentRoute: () => root, path: paths.calls, component: NoCallPage });
-
+const live = createRoute({ getParentRoute: () => root, id: "live", component: LiveRoom });
+const calls = createRoute({ getParentRoute: () => live, path: paths.calls, component: NoCallPage });
 const call = createRoute({
-  getParentRoute: () => root,
+  getParentRoute: () => live,
   path: paths.call,
   component: CallPage,
   errorComponent: BrokenPage,
 });
 
-const routeTree = root.addChildren([home, calls, call]);
+const records = createRoute({
+  getParentRoute: () => root,
+  path: paths.records,
+  validateSearch: readFilters,
+  component: RecordsRoom,
+});
+const record = createRoute({
+  getParentRoute: () => records,
+  path: "$callId",
+  component: CallPage,
+  errorComponent: BrokenPage,
+});
+
+const routeTree = root.addChildren([home, live.addChildren([calls, call]), records.addChildren([record])]);
 
 /** The console's router. Tests give it a history in memory. */
 export function createConsoleRouter(history?: RouterHistory) {

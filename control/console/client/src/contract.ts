@@ -1,6 +1,6 @@
 /** The API's own words for things, as generated from its OpenAPI file. */
 
-import type { components } from "./schema.ts";
+import type { components, paths } from "./schema.ts";
 
 type Schemas = components["schemas"];
 
@@ -21,6 +21,48 @@ export type Quality = Schemas["Quality"];
 
 /** Who is signed in. */
 export type User = Schemas["User"];
+
+/** What somebody may do. */
+export type Role = Schemas["Role"];
+
+/** A person to add. */
+export type UserCreate = Schemas["UserCreate"];
+
+/** What to change of a person. */
+export type UserChange = Schemas["UserChange"];
+
+/** Which records to list, and which page of them. */
+export type CallQuery = NonNullable<paths["/api/calls"]["get"]["parameters"]["query"]>;
+
+/** What to change of a call's record. What is left out stays. */
+export type CallChange = Schemas["CallChange"];
+
+/** Figures of all calls. */
+export type CallStats = Schemas["Stats"];
+
+/** What a program sends in place of a sign-in. */
+export type ApiKey = Schemas["ApiKey"];
+
+/** A key that was made just now: the only time it is shown. */
+export type ApiKeyNew = Schemas["KeyCreated"];
+
+/** A key to make. */
+export type KeyCreate = Schemas["KeyCreate"];
+
+/** What a key may do. */
+export type Scope = Schemas["Scope"];
+
+/** A phone number of the organization. */
+export type PhoneNumber = Schemas["Number"];
+
+/** What a number's calls do. */
+export type Route = Schemas["Route"];
+
+/** A number to add. */
+export type NumberCreate = Schemas["NumberCreate"];
+
+/** What to change of a number. */
+export type NumberChange = Schemas["NumberPatch"];
 
 /** Leave to open one listening connection. */
 export type SessionGrant = Schemas["SessionGrant"];

@@ -144,9 +144,17 @@ test("a call that is over offers nothing to listen to", async () => {
   parts.answers.call = over;
   await renderConsole(parts, "/calls/call_1");
   await settle();
-  expect(within(player()).queryByRole("button")).toBeNull();
-  expect(within(player()).getByText("Call ended")).toBeTruthy();
+  expect(screen.queryByRole("region", { name: "Listening" })).toBeNull();
   expect(screen.getByText("1:00")).toBeTruthy();
+});
+
+test("a call that ends while it is heard says so in the player", async () => {
+  await renderConsole(parts, "/calls/call_1");
+  parts.listening({ kind: "ended", callGoesOn: false });
+  const over = makeCall({ status: "completed", ended_at: "2026-11-20T12:01:00Z" });
+  parts.show([rowOf(over, { leavesAt: Date.now() + 9000 })]);
+  expect(within(player()).queryByRole("button")).toBeNull();
+  expect(within(player()).getAllByText("Call ended").length).toBeGreaterThan(0);
 });
 
 test("sound that the browser holds back can be let out", async () => {

@@ -8,26 +8,32 @@ import { EventLog } from "../parts/EventLog.tsx";
 import { Icon } from "../parts/Icon.tsx";
 import { Listeners } from "../parts/Listeners.tsx";
 import { Notice } from "../parts/Notice.tsx";
+import { OtherCalls } from "../parts/OtherCalls.tsx";
 import { Player } from "../parts/Player.tsx";
+import { RecordForm, RecordNotes } from "../parts/RecordForm.tsx";
 import { StatusPill } from "../parts/StatusPill.tsx";
-import { paths } from "../paths.ts";
+import { Triage, TriageMarks } from "../parts/Triage.tsx";
+import { When } from "../parts/When.tsx";
 import { useCall } from "../state/useCall.ts";
 import { useLive } from "../state/useLive.ts";
 import { useMonitorOf } from "../state/useMonitorOf.ts";
 import { usePartyline } from "../state/usePartyline.ts";
+import { useRoom } from "../state/useRoom.ts";
+import { useRights } from "../state/useUser.ts";
 import { callerOf, organizationOf, phone } from "../words/call.ts";
 import { describeProblem } from "../words/problem.ts";
 import { moment, timeOfDay } from "../words/time.ts";
 
 /** One call: who, since when, and its sound. */
 export default function CallPage(): ReactElement {
-  const { callId } = useParams({ from: paths.call });
+  const { callId = "" } = useParams({ strict: false });
+  const room = useRoom();
   const view = useCall(callId);
   return (
     <article className="call">
-      <Link className="back" to={paths.calls}>
+      <Link className="back" to={room.list} search={true} data-always={room.isRecords}>
         <Icon name="back" />
-        All calls
+        {room.isRecords ? "All records" : "All calls"}
       </Link>
       {view.kind === "loading" ? (
         <div className="skeletons" role="status">
@@ -61,6 +67,7 @@ function CallView({ call }: { call: Call }): ReactElement {
   const { feed } = usePartyline();
   const { clockOffsetMs } = useLive(feed.list);
   const monitor = useMonitorOf(call.id);
+  const { changeCalls } = useRights();
   const over = !isActive(call.status);
   return (
     <>
@@ -74,23 +81,46 @@ function CallView({ call }: { call: Call }): ReactElement {
             {organizationOf(call)}
           </span>
           <span>
-            <span className="quiet">since</span>{" "}
-            <time className="digits" dateTime={call.started_at} title={moment(call.started_at)}>
-              {timeOfDay(call.started_at)}
-            </time>
+            <span className="quiet">{over ? "began" : "since"}</span>{" "}
+            {over ? (
+              <When at={call.started_at} />
+            ) : (
+              <time className="digits" dateTime={call.started_at} title={moment(call.started_at)}>
+                {timeOfDay(call.started_at)}
+              </time>
+            )}
           </span>
           <span className="call-long">
             <span className="quiet">{over ? "took" : "for"}</span>{" "}
             <Duration call={call} clockOffsetMs={clockOffsetMs} />
           </span>
         </p>
+        {changeCalls ? <Triage call={call} /> : <TriageMarks call={call} />}
       </header>
-      <Player call={call} monitor={monitor} />
+      {over && monitor === null ? null : <Player call={call} monitor={monitor} />}
+      <Summary call={call} />
       <div className="call-more">
-        {over ? null : <Listeners callId={call.id} clockOffsetMs={clockOffsetMs} />}
-        <EventLog callId={call.id} />
-        <CallFacts call={call} />
+        <div className="stack">
+          {changeCalls ? <RecordForm call={call} /> : <RecordNotes call={call} />}
+          {over ? null : <Listeners callId={call.id} clockOffsetMs={clockOffsetMs} />}
+          <OtherCalls call={call} />
+        </div>
+        <div className="stack">
+          <EventLog callId={call.id} />
+          <CallFacts call={call} />
+        </div>
       </div>
     </>
+  );
+}
+
+/** What the call was about, when somebody or something has put it into words. */
+function Summary({ call }: { call: Call }): ReactElement | null {
+  if (call.summary === null && call.intent === null) return null;
+  return (
+    <section className="card" aria-labelledby="summary-title">
+      <h3 id="summary-title">{call.intent ?? "Summary"}</h3>
+      {call.summary === null ? null : <p className="written">{call.summary}</p>}
+    </section>
   );
 }

@@ -8,8 +8,9 @@ import { useShortcuts } from "../state/useShortcuts.ts";
 import { matches } from "../words/call.ts";
 import { CallRow } from "./CallRow.tsx";
 import { Counts } from "./Counts.tsx";
-import { Icon } from "./Icon.tsx";
 import { EmptyList, FeedBanner, ForbiddenList, LoadingList, UnreachableList } from "./ListStates.tsx";
+import { moveFocus } from "./moveFocus.ts";
+import { SearchBox } from "./SearchBox.tsx";
 
 /** Rows drawn at once. More could not be read, and a search finds the others. */
 const MOST_SHOWN = 500;
@@ -40,27 +41,14 @@ export function CallList(): ReactElement {
       <div className="list-head">
         <h1 id="list-title">Live calls</h1>
         <Counts list={list} />
-        <label className="search">
-          <Icon name="search" />
-          <span className="hidden-text">Search live calls</span>
-          <input
-            ref={search}
-            type="search"
-            value={query}
-            placeholder="Name, number, tag"
-            maxLength={100}
-            aria-keyshortcuts="/"
-            onChange={(event) => setQuery(event.target.value)}
-            onKeyDown={(event) => {
-              if (event.key !== "Escape") return;
-              // Here Escape clears the search; it must not stop the listening as well.
-              event.stopPropagation();
-              setQuery("");
-              event.currentTarget.blur();
-            }}
-          />
-          <kbd aria-hidden="true">/</kbd>
-        </label>
+        <SearchBox
+          input={search}
+          label="Search live calls"
+          placeholder="Name, number, tag"
+          value={query}
+          longest={100}
+          onChange={setQuery}
+        />
       </div>
       <FeedBanner feed={list.feed} onRetry={feed.retryNow} />
       <ListBody list={list} query={query} shown={shown.length} onRetry={feed.retryNow} />
@@ -111,15 +99,4 @@ function ListBody(props: {
         </p>
       );
   }
-}
-
-/** Moves the focus along the rows: from the open call's when none has it. */
-function moveFocus(step: 1 | -1): boolean {
-  const rows = [...document.querySelectorAll<HTMLElement>("[data-row]")];
-  const focused = rows.findIndex((row) => row === document.activeElement);
-  const open = rows.findIndex((row) => row.getAttribute("aria-current") === "page");
-  const from = focused >= 0 ? focused : open;
-  const next = rows[from < 0 ? (step > 0 ? 0 : rows.length - 1) : from + step];
-  next?.focus();
-  return next !== undefined;
 }

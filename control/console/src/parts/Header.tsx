@@ -9,6 +9,14 @@ import { Icon } from "./Icon.tsx";
 import { ThemeSwitch } from "./ThemeSwitch.tsx";
 import { Wordmark } from "./Wordmark.tsx";
 
+const ACTIVE = { "data-active": "true" };
+
+/** The rooms, as the header names them. */
+export const ROOMS = [
+  { path: paths.calls, name: "Live calls", short: "Live", icon: "phone" },
+  { path: paths.records, name: "Records", short: "Records", icon: "records" },
+] as const;
+
 /** Where one is, how fresh it is, who one is. */
 export function Header({ user, onShortcuts }: { user: User; onShortcuts: () => void }): ReactElement {
   const { account, feed } = usePartyline();
@@ -18,6 +26,14 @@ export function Header({ user, onShortcuts }: { user: User; onShortcuts: () => v
       <Link to={paths.calls} className="home" aria-label="Partyline, live calls">
         <Wordmark />
       </Link>
+      <nav className="rooms" aria-label="Rooms">
+        {ROOMS.map(({ path, short, icon }) => (
+          <Link key={path} to={path} className="room" activeProps={ACTIVE} aria-label={short} title={short}>
+            <Icon name={icon} />
+            <span className="room-word">{short}</span>
+          </Link>
+        ))}
+      </nav>
       <span className="tenant">{user.tenant.name}</span>
       <span className="feed-chip" data-feed={freshness.kind}>
         <span className="dot" aria-hidden="true" />

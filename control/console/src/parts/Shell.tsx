@@ -1,24 +1,22 @@
 import type { User } from "@partyline/client/contract";
-import { Outlet, useParams } from "@tanstack/react-router";
+import { Outlet, useLocation } from "@tanstack/react-router";
 import { type ReactElement, useEffect, useMemo, useRef } from "react";
 import { useLive } from "../state/useLive.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { useShortcuts } from "../state/useShortcuts.ts";
 import { isListening } from "../words/monitor.ts";
 import { Announcer } from "./Announcer.tsx";
-import { CallList } from "./CallList.tsx";
-import { Header } from "./Header.tsx";
+import { Header, ROOMS } from "./Header.tsx";
 import { ListeningBar } from "./ListeningBar.tsx";
 import { ShortcutSheet } from "./ShortcutSheet.tsx";
 
 /** How much a key changes the volume. */
 const VOLUME_STEP = 0.1;
 
-/** The room: the list stays on the left whatever is shown on the right. */
+/** What stands round every room. */
 export function Shell({ user }: { user: User }): ReactElement {
   const { desk, sound } = usePartyline();
   const dialog = useRef<HTMLDialogElement>(null);
-  const { callId } = useParams({ strict: false });
   useTitle();
 
   const shortcuts = useMemo(() => {
@@ -41,17 +39,12 @@ export function Shell({ user }: { user: User }): ReactElement {
   useShortcuts(shortcuts);
 
   return (
-    <div className="shell" data-open={callId !== undefined}>
+    <div className="shell">
       <a className="skip" href="#main">
-        Skip to the call
+        Skip to the content
       </a>
       <Header user={user} onShortcuts={() => dialog.current?.showModal()} />
-      <div className="panes">
-        <CallList />
-        <main id="main" className="pane" tabIndex={-1}>
-          <Outlet />
-        </main>
-      </div>
+      <Outlet />
       <ListeningBar />
       <Announcer />
       <ShortcutSheet dialog={dialog} />
@@ -59,13 +52,15 @@ export function Shell({ user }: { user: User }): ReactElement {
   );
 }
 
-/** How many calls go on, on the browser's tab. */
+/** Which room it is, and how many calls go on, on the browser's tab. */
 function useTitle(): void {
   const { feed } = usePartyline();
   const list = useLive(feed.list);
+  const { pathname } = useLocation();
+  const room = ROOMS.find(({ path }) => pathname.startsWith(path))?.name ?? "Partyline";
   const going = list.rows.filter((row) => row.leavesAt === null).length;
   const known = list.feed.kind === "current";
   useEffect(() => {
-    document.title = known && going > 0 ? `(${going}) Live calls · Partyline` : "Live calls · Partyline";
-  }, [known, going]);
+    document.title = `${known && going > 0 ? `(${going}) ` : ""}${room} · Partyline`;
+  }, [room, known, going]);
 }

@@ -3,11 +3,13 @@ import { useLive } from "../state/useLive.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 
 const KEYS: readonly { keys: readonly string[]; does: string }[] = [
-  { keys: ["/"], does: "Search live calls" },
+  { keys: ["/"], does: "Search the list" },
   { keys: ["J", "K"], does: "Next, previous call in the list" },
+  { keys: ["R"], does: "Ask for the records again" },
   { keys: ["Enter"], does: "Open the call; on an open call, listen" },
   { keys: ["L"], does: "Listen to the open call" },
-  { keys: ["Esc"], does: "Stop listening" },
+  { keys: ["Esc"], does: "Stop listening; else close an open record" },
+  { keys: ["D", "U"], does: "Mark the open call handled, urgent" },
   { keys: ["[", "]"], does: "Quieter, louder" },
   { keys: ["1", "2", "0"], does: "Hear the caller, the agent, both" },
   { keys: ["?"], does: "This sheet" },

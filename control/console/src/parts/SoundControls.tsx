@@ -2,11 +2,12 @@ import type { Solo, Sound } from "@partyline/client/sound";
 import type { ReactElement } from "react";
 import { useLive } from "../state/useLive.ts";
 import { Icon } from "./Icon.tsx";
+import { Segments } from "./Segments.tsx";
 
-const SOLOS: readonly { solo: Solo; word: string; key: string }[] = [
-  { solo: "both", word: "Both", key: "0" },
-  { solo: "caller", word: "Caller", key: "1" },
-  { solo: "agent", word: "Agent", key: "2" },
+const SOLOS: readonly { value: Solo; word: string; key: string }[] = [
+  { value: "both", word: "Both", key: "0" },
+  { value: "caller", word: "Caller", key: "1" },
+  { value: "agent", word: "Agent", key: "2" },
 ];
 
 /** Volume, and who is heard: nobody can choose where both sides arrive as one. */
@@ -36,23 +37,14 @@ export function SoundControls({
         />
         <span className="volume-value digits">{percent} %</span>
       </label>
-      <fieldset className="segments" disabled={together}>
-        <legend className="hidden-text">Whose voice is heard</legend>
-        {SOLOS.map(({ solo: value, word, key }) => (
-          <label key={value} className="segment">
-            <input
-              type="radio"
-              name="solo"
-              checked={together ? value === "both" : solo === value}
-              aria-keyshortcuts={key}
-              onChange={() => sound.change({ solo: value })}
-            />
-            <span>
-              {word} <kbd aria-hidden="true">{key}</kbd>
-            </span>
-          </label>
-        ))}
-      </fieldset>
+      <Segments
+        legend="Whose voice is heard"
+        name="solo"
+        options={SOLOS}
+        value={together ? "both" : solo}
+        disabled={together}
+        onChange={(value) => sound.change({ solo: value })}
+      />
       <label className="check">
         <input
           type="checkbox"

@@ -3,8 +3,11 @@ import type { LiveRow } from "@partyline/client/liveList";
 import { type Problem, problemIn } from "@partyline/client/problem";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
+import { gather } from "./gather.ts";
+import { useWithChanges } from "./useCallChange.ts";
 import { useLive } from "./useLive.ts";
 import { usePartyline } from "./usePartyline.ts";
+import { type View, viewOf } from "./view.ts";
 
 /** A call's record, as far as it is known. */
 export type CallView =
@@ -30,25 +33,21 @@ export function useCall(callId: string): CallView {
     return () => feed.keep(null);
   }, [feed, keep]);
 
-  if (row !== null) return { kind: "known", call: newer(row.call, query.data), row };
-  if (query.data !== undefined) return { kind: "known", call: query.data, row: null };
+  const withChanges = useWithChanges();
+  const fresh = list.feed.kind === "current";
+  if (row !== null) return { kind: "known", call: withChanges(newer(row.call, query.data, fresh)), row };
+  if (query.data !== undefined) return { kind: "known", call: withChanges(query.data), row: null };
   if (query.error !== null) {
     return { kind: "problem", problem: problemIn(query.error), retry: () => void query.refetch() };
   }
   return { kind: "loading" };
 }
 
-/** A call's history. */
-export type EventsView =
-  | { kind: "loading" }
-  | { kind: "known"; events: readonly CallEvent[] }
-  | { kind: "problem"; problem: Problem; retry: () => void };
-
 /** Events of one call come in bursts: they are asked for this long, in ms, after the first of them. */
 const GATHER_MS = 250;
 
 /** What happened to a call, oldest first; asked for again when something happens. */
-export function useCallEvents(callId: string): EventsView {
+export function useCallEvents(callId: string): View<readonly CallEvent[]> {
   const { api, feed } = usePartyline();
   const queries = useQueryClient();
   const query = useQuery({
@@ -58,30 +57,24 @@ export function useCallEvents(callId: string): EventsView {
   const fresh = useLive(feed.list).feed.kind === "current";
   useEffect(() => {
     if (!fresh) return undefined;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const ask = () => {
-      timer = undefined;
-      void queries.invalidateQueries({ queryKey: ["call", callId, "events"] });
-    };
+    const queryKey = ["call", callId, "events"];
+    const asked = gather(() => void queries.invalidateQueries({ queryKey }), GATHER_MS);
     // What happened while the list was paused is missing, too.
-    timer = setTimeout(ask, GATHER_MS);
+    asked.soon();
     const leave = feed.watch((event) => {
-      if (event.callId === callId || event.call?.call_sid === callId) timer ??= setTimeout(ask, GATHER_MS);
+      if (event.callId === callId || event.call?.call_sid === callId) asked.soon();
     });
     return () => {
       leave();
-      clearTimeout(timer);
+      asked.stop();
     };
   }, [fresh, feed, queries, callId]);
 
-  if (query.data !== undefined) return { kind: "known", events: query.data };
-  if (query.error !== null) {
-    return { kind: "problem", problem: problemIn(query.error), retry: () => void query.refetch() };
-  }
-  return { kind: "loading" };
+  return viewOf(query);
 }
 
-/** A record that was asked for after the end knows more than the list's last one. */
-function newer(listed: Call, asked: Call | undefined): Call {
-  return asked !== undefined && asked.ended_at !== null && listed.ended_at === null ? asked : listed;
+/** A record that was asked for after the end, or while the list is paused, knows more than the list's last one. */
+function newer(listed: Call, asked: Call | undefined, fresh: boolean): Call {
+  if (asked === undefined) return listed;
+  return !fresh || (asked.ended_at !== null && listed.ended_at === null) ? asked : listed;
 }

@@ -1,19 +1,13 @@
 import type { Hearing } from "@partyline/client/contract";
-import { type Problem, problemIn } from "@partyline/client/problem";
 import { useQuery } from "@tanstack/react-query";
 import { usePartyline } from "./usePartyline.ts";
-
-/** Who hears a call. */
-export type ListenersView =
-  | { kind: "loading" }
-  | { kind: "known"; listeners: readonly Hearing[] }
-  | { kind: "problem"; problem: Problem; retry: () => void };
+import { type View, viewOf } from "./view.ts";
 
 /** Gateways tell of it as often. */
 const EVERY_MS = 5000;
 
 /** Who hears a call and how well: asked for again while somebody looks. */
-export function useListeners(callId: string): ListenersView {
+export function useListeners(callId: string): View<readonly Hearing[]> {
   const { api } = usePartyline();
   const query = useQuery({
     queryKey: ["call", callId, "listeners"],
@@ -22,9 +16,5 @@ export function useListeners(callId: string): ListenersView {
     staleTime: 0,
   });
   // Old figures are no figures: a failure is shown in their place.
-  if (query.error !== null) {
-    return { kind: "problem", problem: problemIn(query.error), retry: () => void query.refetch() };
-  }
-  if (query.data !== undefined) return { kind: "known", listeners: query.data };
-  return { kind: "loading" };
+  return viewOf(query.error === null ? query : { ...query, data: undefined });
 }

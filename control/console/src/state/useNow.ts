@@ -1,11 +1,16 @@
 import { Cell } from "@partyline/client/cell";
 import { useSyncExternalStore } from "react";
 
-/** The local time in ms, moved on once a second while somebody looks: all clocks tick together. */
+/** The local time in ms, moved on from time to time while somebody looks: all clocks tick together. */
 class Tick {
   readonly #now = new Cell(Date.now());
+  readonly #everyMs: number;
   #watchers = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(everyMs: number) {
+    this.#everyMs = everyMs;
+  }
 
   readonly get = (): number => this.#now.get();
 
@@ -13,7 +18,7 @@ class Tick {
     const leave = this.#now.subscribe(onChange);
     if (this.#watchers === 0) {
       this.#now.set(Date.now());
-      this.#timer = setInterval(() => this.#now.set(Date.now()), 1000);
+      this.#timer = setInterval(() => this.#now.set(Date.now()), this.#everyMs);
     }
     this.#watchers += 1;
     return () => {
@@ -24,9 +29,15 @@ class Tick {
   };
 }
 
-const tick = new Tick();
+const seconds = new Tick(1000);
+const minutes = new Tick(60_000);
 
 /** The local time in ms. Renders again each second. */
 export function useNow(): number {
-  return useSyncExternalStore(tick.subscribe, tick.get);
+  return useSyncExternalStore(seconds.subscribe, seconds.get);
+}
+
+/** The local time in ms. Renders again each minute. */
+export function useMinute(): number {
+  return useSyncExternalStore(minutes.subscribe, minutes.get);
 }

@@ -1,16 +1,15 @@
 /** The whole console on parts that a test holds in its hand. */
 
 import type { AccountState } from "@partyline/client/account";
-import type { Api } from "@partyline/client/api";
 import { Cell } from "@partyline/client/cell";
-import type { Call, Hearing } from "@partyline/client/contract";
+import type { Call, Role } from "@partyline/client/contract";
 import type { LiveEvent } from "@partyline/client/liveFeed";
 import { EMPTY_LIST, type FeedState, type LiveList, type LiveRow } from "@partyline/client/liveList";
 import type { CallMonitor, MonitorState } from "@partyline/client/monitor";
-import { ApiError, type Problem } from "@partyline/client/problem";
+import type { Problem } from "@partyline/client/problem";
 import { DEFAULT_SOUND, type SoundSettings } from "@partyline/client/sound";
 import { FakeMonitor } from "@partyline/client/testing/fakeMonitor";
-import { makeCall, makeGrant, makeUser } from "@partyline/client/testing/records";
+import { makeCall, makeUser } from "@partyline/client/testing/records";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider, createMemoryHistory } from "@tanstack/react-router";
 import { act, render } from "@testing-library/react";
@@ -19,6 +18,7 @@ import type { Partyline } from "../state/partyline.ts";
 import { createPreferences } from "../state/preferences.ts";
 import { createQueries } from "../state/queries.ts";
 import { PartylineContext } from "../state/usePartyline.ts";
+import { fakeApi, makeAnswers } from "./fakeApi.ts";
 
 export function rowOf(call: Call, changes: Partial<LiveRow> = {}): LiveRow {
   return { call, newUntil: null, leavesAt: null, ...changes };
@@ -33,12 +33,7 @@ export function makeParts() {
   const blocked = new Cell(false);
   const done: string[] = [];
   const watchers = new Set<(event: LiveEvent) => void>();
-  const answers = {
-    signIn: null as Problem | null,
-    call: null as Call | Problem | null,
-    events: [] as Awaited<ReturnType<Api["callEvents"]>>,
-    listeners: [] as Hearing[] | Problem | null,
-  };
+  const answers = { ...makeAnswers(), signIn: null as Problem | null };
   const partyline: Partyline = {
     account: {
       state: account,
@@ -52,22 +47,7 @@ export function makeParts() {
         return Promise.resolve(null);
       },
     },
-    api: {
-      activeCalls: () => Promise.resolve([]),
-      call: (id) => {
-        done.push(`ask ${id}`);
-        const { call } = answers;
-        if (call === null) return new Promise(() => undefined);
-        return "id" in call ? Promise.resolve(call) : Promise.reject(new ApiError(call));
-      },
-      callEvents: () => Promise.resolve(answers.events),
-      listeners: () => {
-        const { listeners } = answers;
-        if (listeners === null) return new Promise(() => undefined);
-        return "kind" in listeners ? Promise.reject(new ApiError(listeners)) : Promise.resolve(listeners);
-      },
-      openSession: () => Promise.resolve(makeGrant()),
-    },
+    api: fakeApi(done, answers),
     feed: {
       list,
       retryNow: () => done.push("retry"),
@@ -110,6 +90,8 @@ export function makeParts() {
     /** Shows these rows in a list of this freshness. */
     show: (rows: LiveRow[], feed: FeedState = { kind: "current" }) =>
       act(() => list.set({ ...list.get(), seq: 1, rows, feed })),
+    /** Lets somebody with this role look. */
+    as: (role: Role) => act(() => account.set({ kind: "signed_in", user: makeUser({ role }) })),
     /** Puts the call on the desk in this state. */
     listening: (state: MonitorState, callId = makeCall().id) =>
       act(() => current.set(new FakeMonitor(callId, state))),

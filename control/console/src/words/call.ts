@@ -1,6 +1,6 @@
 /** A call in words. */
 
-import type { Call, CallStatus } from "@partyline/client/contract";
+import { type Call, type CallStatus, isActive } from "@partyline/client/contract";
 
 /** What a status is called, and how it is marked beside the word. */
 export interface StatusWords {
@@ -80,4 +80,14 @@ export function matches(call: Call, query: string): boolean {
   if (/^\d+$/.test(digits) && numbers.some((number) => number?.includes(digits))) return true;
   const texts = [call.caller_name, call.intent, call.id, call.call_sid, ...(call.tags ?? [])];
   return texts.some((text) => text?.toLowerCase().includes(wanted));
+}
+
+/** Whether somebody has yet to take care of it. */
+export function needsAttention(call: Call): boolean {
+  return !isActive(call.status) && !call.is_handled;
+}
+
+/** How many calls came since. */
+export function newCalls(count: number): string {
+  return count === 1 ? "1 new call" : `${count} new calls`;
 }

@@ -1,6 +1,7 @@
 /** How fresh the live list is, in words. */
 
 import type { FeedState } from "@partyline/client/liveList";
+import { newCalls } from "./call.ts";
 import { secondsUntil, span } from "./time.ts";
 
 /** One word for the header. */
@@ -31,7 +32,7 @@ export function pausedBanner(feed: FeedState & { kind: "paused" }, now: number):
 /** How the list changed, in one sentence to be read aloud; empty when it did not. */
 export function describeChanges(came: number, ended: number): string {
   const parts: string[] = [];
-  if (came > 0) parts.push(came === 1 ? "1 new call" : `${came} new calls`);
+  if (came > 0) parts.push(newCalls(came));
   if (ended > 0) parts.push(ended === 1 ? "1 call ended" : `${ended} calls ended`);
   return parts.join(", ");
 }

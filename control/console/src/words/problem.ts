@@ -26,6 +26,33 @@ export function describeProblem(problem: Problem): string {
   }
 }
 
+/** Why a change was not made. */
+export function describeChangeProblem(problem: Problem): string {
+  switch (problem.kind) {
+    case "forbidden":
+      return sentence(problem.detail) ?? "Your role may not change this. An administrator can change that.";
+    case "not_found":
+      return "It is not there any more: somebody deleted it.";
+    case "conflict":
+      return CONFLICTS[problem.code] ?? describeProblem(problem);
+    case "unreachable":
+    case "signed_out":
+    case "too_many":
+    case "unavailable":
+    case "refused":
+      return describeProblem(problem);
+  }
+}
+
+/** Conflicts by their code, where control's own words are for developers. */
+const CONFLICTS: Readonly<Record<string, string>> = {
+  email_taken: "Somebody has this e-mail already. It may be somebody who was disabled.",
+  last_admin: "Somebody must stay admin: make another person admin first.",
+  number_exists: "This number is there already.",
+  too_many_keys: "There are as many keys as there can be. Revoke one first.",
+  too_many_numbers: "There are as many numbers as there can be.",
+};
+
 /** Why signing in did not work. */
 export function describeSignInProblem(problem: Problem): string {
   switch (problem.kind) {

@@ -25,6 +25,22 @@ export function timeOfDay(iso: string): string {
   return Number.isNaN(date.getTime()) ? "–" : timeFormat.format(date);
 }
 
+/** `Today 15:45`, `Yesterday 09:10`, `Tue 3 Nov 09:10`, `3 Nov 2025 09:10`, in the person's own zone. */
+export function dayAndTime(iso: string, now: number): string {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return "–";
+  const time = minuteFormat.format(date);
+  const day = (back: number) => {
+    const at = new Date(now);
+    return new Date(at.getFullYear(), at.getMonth(), at.getDate() - back).getTime();
+  };
+  const since = date.getTime();
+  if (since >= day(0) && since < day(-1)) return `Today ${time}`;
+  if (since >= day(1) && since < day(0)) return `Yesterday ${time}`;
+  const near = Math.abs(now - since) < 300 * 86_400_000;
+  return `${(near ? dayFormat : yearFormat).format(date).replace(",", "")} ${time}`;
+}
+
 /** Day and time in full, for a closer look. */
 export function moment(iso: string): string {
   const date = new Date(iso);
@@ -41,6 +57,9 @@ const timeFormat = new Intl.DateTimeFormat("en-GB", {
   minute: "2-digit",
   second: "2-digit",
 });
+const minuteFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const dayFormat = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
+const yearFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const momentFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
 
 function parts(ms: number): { hours: number; minutes: number; seconds: number } {

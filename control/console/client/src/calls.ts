@@ -1,0 +1,109 @@
+/** What the API knows of calls. */
+
+import type {
+  Call,
+  CallChange,
+  CallEvent,
+  CallQuery,
+  CallStats,
+  Hearing,
+  SessionGrant,
+} from "./contract.ts";
+import { isCall } from "./liveList.ts";
+import { type ApiClient, maybe, notUnderstood, success } from "./request.ts";
+
+/** Calls: those that go on, and the records of all. */
+export interface CallsApi {
+  /** Calls that go on now. */
+  activeCalls(signal?: AbortSignal): Promise<Call[]>;
+  /** One call, also one that is over. */
+  call(id: string, signal?: AbortSignal): Promise<Call>;
+  /** What happened to it, oldest first. */
+  callEvents(id: string, signal?: AbortSignal): Promise<CallEvent[]>;
+  /** One page of records, newest first. */
+  callPage(query: CallQuery, signal?: AbortSignal): Promise<CallRecords>;
+  /** Figures of all calls. */
+  callStats(signal?: AbortSignal): Promise<CallStats>;
+  /** Changes a record; what is left out stays. The record as it is then. */
+  changeCall(id: string, change: CallChange): Promise<Call>;
+  /** Who hears it now, and how well. */
+  listeners(id: string, signal?: AbortSignal): Promise<Hearing[]>;
+  /** Leave to listen, good for one connection that opens within a minute. */
+  openSession(id: string, signal?: AbortSignal): Promise<SessionGrant>;
+}
+
+/** A page of records. */
+export interface CallRecords {
+  /** Newest first. */
+  readonly calls: readonly Call[];
+  /** Where the next page begins; null when this is the last. */
+  readonly next: string | null;
+}
+
+/** Events come in pages of this many. */
+const PAGE = 1000;
+/** Most pages that are asked for one after another. */
+const MOST_PAGES = 5;
+
+/** Calls, asked for with this client. */
+export function callsApi(client: ApiClient): CallsApi {
+  return {
+    async activeCalls(signal) {
+      const answer = client.GET("/api/calls/active", { ...maybe(signal) });
+      return (await success(answer)).calls.filter(isCall);
+    },
+    async call(id, signal) {
+      return whole(
+        await success(client.GET("/api/calls/{id}", { params: { path: { id } }, ...maybe(signal) })),
+      );
+    },
+    async callEvents(id, signal) {
+      const events: CallEvent[] = [];
+      for (let page = 0; page < MOST_PAGES; page += 1) {
+        const after = events.at(-1)?.seq ?? 0;
+        const params = { path: { id }, query: { after } };
+        const answer = client.GET("/api/calls/{id}/events", { params, ...maybe(signal) });
+        const more = (await success(answer)).events;
+        events.push(...more);
+        if (more.length < PAGE) break;
+      }
+      return events;
+    },
+    async callPage(query, signal) {
+      let next: string | null = query.cursor ?? null;
+      // A page of a rare filter may be empty and still not be the last.
+      for (let page = 0; page < MOST_PAGES; page += 1) {
+        const params = { query: next === null ? query : { ...query, cursor: next } };
+        const answer = await success(client.GET("/api/calls", { params, ...maybe(signal) }));
+        const calls = answer.calls.filter(isCall);
+        next = answer.next_cursor ?? null;
+        if (calls.length > 0 || next === null) return { calls, next };
+      }
+      return { calls: [], next };
+    },
+    async callStats(signal) {
+      return success(client.GET("/api/calls/stats", { ...maybe(signal) }));
+    },
+    async changeCall(id, body) {
+      return whole(await success(client.PATCH("/api/calls/{id}", { params: { path: { id } }, body })));
+    },
+    async listeners(id, signal) {
+      const answer = client.GET("/api/calls/{id}/listeners", {
+        params: { path: { id } },
+        ...maybe(signal),
+      });
+      return (await success(answer)).listeners;
+    },
+    async openSession(id, signal) {
+      const body = { mode: "listen" } as const;
+      const request = { params: { path: { id } }, body, ...maybe(signal) };
+      return success(client.POST("/api/calls/{id}/sessions", request));
+    },
+  };
+}
+
+/** The record, if it is one. */
+function whole(record: unknown): Call {
+  if (isCall(record)) return record;
+  throw notUnderstood();
+}

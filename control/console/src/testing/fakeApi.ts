@@ -1,0 +1,72 @@
+/** Control's API as a test holds it: what it answers, and what it was asked. */
+
+import type { Api } from "@partyline/client/api";
+import type { CallRecords } from "@partyline/client/calls";
+import type { ApiKey, Call, CallStats, Hearing, PhoneNumber, User } from "@partyline/client/contract";
+import { ApiError, type Problem } from "@partyline/client/problem";
+import { makeCall, makeGrant } from "@partyline/client/testing/records";
+
+/** What the API answers: null for an answer that never comes. */
+export function makeAnswers() {
+  return {
+    call: null as Call | Problem | null,
+    events: [] as Awaited<ReturnType<Api["callEvents"]>>,
+    listeners: [] as Hearing[] | Problem | null,
+    /** Pages by their cursor; the first has none. */
+    pages: { "": { calls: [], next: null } } as Record<string, CallRecords | Problem | null>,
+    stats: { total: 0, today: 0, active: 0, needs_attention: 0 } as CallStats | Problem | null,
+    people: [] as User[] | Problem | null,
+    keys: [] as ApiKey[] | Problem | null,
+    numbers: [] as PhoneNumber[] | Problem | null,
+    /** What becomes of a change: a problem, or nothing wrong. A promise keeps it waiting. */
+    change: null as Problem | null | Promise<Problem | null>,
+  };
+}
+
+export type Answers = ReturnType<typeof makeAnswers>;
+
+/** The API that gives these answers. What it is asked to change is written down. */
+export function fakeApi(done: string[], answers: Answers): Api {
+  const ask = <T extends object>(answer: T | Problem | null): Promise<T> => {
+    if (answer === null) return new Promise(() => undefined);
+    return "kind" in answer ? Promise.reject(new ApiError(answer)) : Promise.resolve(answer);
+  };
+  const change = async <T>(what: string, body: unknown, result: T): Promise<T> => {
+    done.push(body === undefined ? what : `${what} ${JSON.stringify(body)}`);
+    const problem = await answers.change;
+    if (problem !== null) throw new ApiError(problem);
+    return result;
+  };
+  return {
+    activeCalls: () => Promise.resolve([]),
+    call: (id) => {
+      done.push(`ask ${id}`);
+      return ask(answers.call);
+    },
+    callEvents: () => Promise.resolve(answers.events),
+    callPage: ({ limit: _limit, ...query }) => {
+      done.push(`list ${JSON.stringify(query)}`);
+      return ask(answers.pages[query.cursor ?? ""] ?? null);
+    },
+    callStats: () => ask(answers.stats),
+    changeCall: (id, body) => {
+      const known = answers.call !== null && "id" in answers.call ? answers.call : makeCall({ id });
+      return change(`change ${id}`, body, { ...known, ...body } as Call);
+    },
+    listeners: () => ask(answers.listeners),
+    openSession: () => Promise.resolve(makeGrant()),
+    people: () => ask(answers.people),
+    addPerson: (body) => change("add person", body, {} as User),
+    changePerson: (id, body) => change(`change ${id}`, body, {} as User),
+    keys: () => ask(answers.keys),
+    makeKey: (body) =>
+      change("make key", body, { ...body, id: "plk_1", key: "plk_1_secret" } as Awaited<
+        ReturnType<Api["makeKey"]>
+      >),
+    revokeKey: (id) => change(`revoke ${id}`, undefined, undefined),
+    numbers: () => ask(answers.numbers),
+    addNumber: (body) => change("add number", body, {} as PhoneNumber),
+    changeNumber: (number, body) => change(`change ${number}`, body, {} as PhoneNumber),
+    removeNumber: (number) => change(`remove ${number}`, undefined, undefined),
+  };
+}
