@@ -51,6 +51,10 @@ macro_rules! words {
     };
 }
 
+mod messages;
+
+pub use messages::{Message, MessageType, Sender, TranscriptLine};
+
 words! {
     /// What a person may do.
     Role {
@@ -145,6 +149,10 @@ words! {
         SessionStarted => "session.started",
         /// A person's connection is over.
         SessionEnded => "session.ended",
+        /// Something was said, and is written down as it stays.
+        TranscriptFinal => "transcript.final",
+        /// Something was spoken into it that was written.
+        MessageSent => "message.sent",
     }
 }
 

@@ -1,9 +1,11 @@
 //! The HTTP API: `/api` but for Twilio's webhooks.
 
+mod analytics;
 mod auth;
 mod calls;
 pub(crate) mod extract;
 mod keys;
+mod messages;
 mod numbers;
 mod sessions;
 mod tenant;
@@ -50,6 +52,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(auth::router())
         .merge(calls::router())
+        .merge(analytics::router())
+        .merge(messages::router())
         .merge(sessions::router())
         .merge(numbers::router())
         .merge(tenant::router())

@@ -12,12 +12,14 @@
 
 mod accounts;
 mod calls;
+mod counts;
 mod error;
 mod events;
 mod find;
 mod index;
 mod keys;
 mod lists;
+mod messages;
 mod nodes;
 mod numbers;
 mod open;
@@ -40,13 +42,15 @@ use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use time::OffsetDateTime;
 use tokio::sync::OwnedMutexGuard;
 
-pub(crate) use calls::{CallPatch, NewCall, Stats};
+pub(crate) use calls::{CallPatch, NewCall};
+pub(crate) use counts::{Alike, Stats};
 pub use error::{OpenError, StoreError};
 pub(crate) use events::LiveMessage;
 pub(crate) use find::{HeldStream, StillCall};
 pub(crate) use index::words_of;
 pub(crate) use keys::{GoodKey, NewKey};
 pub(crate) use lists::{CallFilter, Place};
+pub(crate) use messages::NewMessage;
 pub(crate) use numbers::{NumberChange, NumberNew};
 pub use open::migrate;
 pub(crate) use sessions::{NewSession, SessionState};
@@ -101,7 +105,7 @@ impl Store {
                 (turn, tx)
             }
         };
-        Ok(Txn { tx, hub: self.hub.clone(), recorded: Vec::new(), _turn: turn })
+        Ok(Txn { tx, hub: self.hub.clone(), recorded: Vec::new(), nudges: Vec::new(), _turn: turn })
     }
 
     /// Lets what runs finish, and closes the database in order.
@@ -179,6 +183,8 @@ pub(crate) struct Txn {
     tx: Tx,
     hub: Hub,
     recorded: Vec<events::Recorded>,
+    /// Whose readers are woken though there is no event.
+    nudges: Vec<TenantId>,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -192,6 +198,9 @@ impl Txn {
             self.tx.commit().await?;
             for (tenant, message) in messages {
                 self.hub.publish(tenant, message);
+            }
+            for tenant in self.nudges {
+                self.hub.nudge(tenant);
             }
             Ok(())
         });

@@ -23,9 +23,11 @@ mod on_sqlite {
     mod access;
     mod auth;
     mod calls;
+    mod figures;
     mod keys;
     mod lists;
     mod live;
+    mod messages;
     mod odd;
     mod races;
     mod reconcile;
@@ -42,9 +44,11 @@ mod on_postgres {
     mod access;
     mod auth;
     mod calls;
+    mod figures;
     mod keys;
     mod lists;
     mod live;
+    mod messages;
     mod odd;
     mod races;
     mod reconcile;
