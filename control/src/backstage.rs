@@ -1,10 +1,10 @@
 //! What the tests and measurements of this crate may do that no client may. Not for anybody else.
 
-use common::TenantId;
+use common::{CallId, TenantId};
 use time::OffsetDateTime;
 
-use crate::model::{CallStatus, Direction};
-use crate::store::{Asked, CallFilter, NewCall, words_of};
+use crate::model::{CallStatus, Direction, MessageType, Sender};
+use crate::store::{Asked, CallFilter, NewCall, NewMessage, words_of};
 use crate::{App, Control, StoreError};
 
 /// The inside of a running control plane.
@@ -71,6 +71,50 @@ impl Backstage {
         }
         txn.commit().await
     }
+
+    /// Something is said in a call: its number there. `None`: it could not be kept.
+    pub async fn say(
+        &self,
+        tenant: TenantId,
+        call: CallId,
+        said: Said<'_>,
+    ) -> Result<Option<i64>, StoreError> {
+        let new = NewMessage {
+            message_type: if said.is_spoken_for { MessageType::TtsAudio } else { MessageType::Transcript },
+            sender_type: if said.by_agent { Sender::Agent } else { Sender::Customer },
+            sender_name: said.name,
+            content: said.text,
+            confidence: said.confidence,
+            detected_language: said.language,
+            is_final: said.is_final,
+            replaces: said.replaces,
+        };
+        let mut txn = self.app.store.begin(tenant).await?;
+        let seq = txn.message_put(tenant, call, &new, OffsetDateTime::now_utc()).await?;
+        txn.commit().await?;
+        Ok(seq)
+    }
+}
+
+/// What is said in a call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said<'a> {
+    /// Whether the agent's side says it.
+    pub by_agent: bool,
+    /// Whether it was written, and spoken for the writer.
+    pub is_spoken_for: bool,
+    /// Who.
+    pub name: Option<&'a str>,
+    /// What.
+    pub text: &'a str,
+    /// How sure it is, 0 to 1.
+    pub confidence: Option<f64>,
+    /// Its language.
+    pub language: Option<&'a str>,
+    /// Whether it stays so.
+    pub is_final: bool,
+    /// In whose place it comes.
+    pub replaces: Option<i64>,
 }
 
 /// What a call is found by that has this customer's number and these texts.

@@ -51,6 +51,9 @@ macro_rules! words {
     };
 }
 
+mod messages;
+
+pub use messages::{Message, MessageType, Sender, TranscriptLine};
 pub(crate) use words;
 
 words! {
@@ -147,6 +150,10 @@ words! {
         SessionStarted => "session.started",
         /// A person's connection is over.
         SessionEnded => "session.ended",
+        /// Something was said, and is written down as it stays.
+        TranscriptFinal => "transcript.final",
+        /// Something was spoken into it that was written.
+        MessageSent => "message.sent",
     }
 }
 

@@ -20,7 +20,7 @@ use crate::audit::Action;
 use crate::auth::{By, CallsRead, CallsWrite};
 use crate::error::{ApiError, Problem};
 use crate::model::{Call, CallDetail, CallEvent, CallRef, CallStatus, EventType, Hearing, Role};
-use crate::store::{Asked, CallFilter, CallPatch, Place, Stats, TooManyWords};
+use crate::store::{Asked, CallFilter, CallPatch, Place, TooManyWords};
 
 /// Calls or events on one page, unless asked otherwise.
 const PAGE_DEFAULT: u16 = 50;
@@ -34,7 +34,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list))
         .routes(routes!(active))
         .routes(routes!(latest))
-        .routes(routes!(stats))
         .routes(routes!(view, change))
         .routes(routes!(events))
         .routes(routes!(listeners))
@@ -174,14 +173,6 @@ async fn active(
 async fn latest(State(app): State<App>, By(caller, _): By<CallsRead>) -> Result<axum::Json<Call>, ApiError> {
     let newest = app.store.call_list(caller.tenant(), &CallFilter::default(), None, 1).await?;
     newest.rows.into_iter().next().map(axum::Json).ok_or(ApiError::NotFound)
-}
-
-/// Figures of all calls.
-#[utoipa::path(get, path = "/api/calls/stats", tag = "calls",
-    security(("bearer" = ["calls:read"])), responses((status = 200, body = Stats)))]
-async fn stats(State(app): State<App>, By(caller, _): By<CallsRead>) -> Result<axum::Json<Stats>, ApiError> {
-    let midnight = OffsetDateTime::now_utc().replace_time(time::Time::MIDNIGHT);
-    Ok(axum::Json(app.store.call_stats(caller.tenant(), midnight).await?))
 }
 
 /// One call.

@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 
 use common::{AccountSid, CallId, CallSid, NodeId, TenantId};
-use serde::Serialize;
 use sqlx::FromRow;
 use time::OffsetDateTime;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Sql, Store, StoreError, Tx, Txn, from_json, from_millis, from_word, millis, sql, to_json};
@@ -30,21 +28,6 @@ pub(crate) struct CallPatch {
     pub(crate) notes: Option<Option<String>>,
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) caller_name: Option<Option<String>>,
-}
-
-/// Figures of a tenant's calls.
-#[derive(Clone, Copy, Debug, FromRow, Serialize, ToSchema)]
-pub(crate) struct Stats {
-    /// All of them.
-    pub(crate) total: i64,
-    /// Begun since midnight UTC.
-    pub(crate) today: i64,
-    /// Not over.
-    pub(crate) active: i64,
-    /// Over, and nobody took care of it.
-    pub(crate) needs_attention: i64,
-    /// Mean length of those that were answered and are over, in seconds.
-    pub(crate) average_duration_seconds: Option<f64>,
 }
 
 #[derive(FromRow)]
@@ -130,22 +113,6 @@ impl Store {
         tx.commit().await?;
         Ok(calls)
     }
-
-    /// Figures of the tenant's calls; `midnight` begins today.
-    pub(crate) async fn call_stats(
-        &self,
-        tenant: TenantId,
-        midnight: OffsetDateTime,
-    ) -> Result<Stats, StoreError> {
-        let statement = sql("SELECT count(*) AS total,
-                 count(*) FILTER (WHERE started_at >= $2) AS today,
-                 count(*) FILTER (WHERE ended_at IS NULL) AS active,
-                 count(*) FILTER (WHERE ended_at IS NOT NULL AND NOT is_handled) AS needs_attention,
-                 CAST(avg(duration_seconds) FILTER (WHERE answered_at IS NOT NULL) AS DOUBLE PRECISION)
-                     AS average_duration_seconds
-             FROM calls WHERE tenant_id = $1");
-        self.one(tenant, statement.bind(tenant.as_uuid()).bind(millis(midnight))).await
-    }
 }
 
 impl Txn {
@@ -175,6 +142,8 @@ impl Txn {
         .run(&mut self.tx)
         .await?;
         self.words_renew(tenant, call).await?;
+        let counted = self.counted(tenant, call).await?;
+        self.count(tenant, &counted, 1).await?;
         Ok((call, true))
     }
 
@@ -204,6 +173,7 @@ impl Txn {
         call: CallId,
         patch: &CallPatch,
     ) -> Result<(), StoreError> {
+        let before = self.counted(tenant, call).await?;
         sql("UPDATE calls SET is_handled = coalesce($3, is_handled), is_urgent = coalesce($4, is_urgent),
                  tags = coalesce($5, tags),
                  notes = CASE WHEN $6 THEN $7 ELSE notes END,
@@ -223,7 +193,7 @@ impl Txn {
         if patch.tags.is_some() || patch.notes.is_some() || patch.caller_name.is_some() {
             self.words_renew(tenant, call).await?;
         }
-        Ok(())
+        self.count_again(tenant, call, &before).await
     }
 }
 

@@ -13,6 +13,7 @@
 mod accounts;
 mod audit;
 mod calls;
+mod counts;
 mod cut_off;
 mod error;
 mod events;
@@ -22,6 +23,7 @@ mod invitations;
 mod keys;
 mod legs;
 mod lists;
+mod messages;
 mod nodes;
 mod numbers;
 mod open;
@@ -47,7 +49,8 @@ use tokio::sync::OwnedMutexGuard;
 
 pub(crate) use accounts::SealedTokens;
 pub(crate) use audit::AuditFilter;
-pub(crate) use calls::{CallPatch, NewCall, Stats};
+pub(crate) use calls::{CallPatch, NewCall};
+pub(crate) use counts::{Alike, Stats};
 pub(crate) use cut_off::{Opener, Whose};
 pub use error::{OpenError, StoreError};
 pub(crate) use events::LiveMessage;
@@ -57,6 +60,7 @@ pub(crate) use invitations::NewInvitation;
 pub(crate) use keys::{GoodKey, NewKey};
 pub(crate) use legs::{CallLeg, StreamTry};
 pub(crate) use lists::{CallFilter, Place};
+pub(crate) use messages::NewMessage;
 pub(crate) use numbers::{NumberChange, NumberNew};
 pub use open::migrate;
 pub(crate) use recordings::RecordingReport;
@@ -112,7 +116,7 @@ impl Store {
                 (turn, tx)
             }
         };
-        Ok(Txn { tx, hub: self.hub.clone(), recorded: Vec::new(), _turn: turn })
+        Ok(Txn { tx, hub: self.hub.clone(), recorded: Vec::new(), nudges: Vec::new(), _turn: turn })
     }
 
     /// Lets what runs finish, and closes the database in order.
@@ -190,6 +194,8 @@ pub(crate) struct Txn {
     tx: Tx,
     hub: Hub,
     recorded: Vec<events::Recorded>,
+    /// Whose readers are woken though there is no event.
+    nudges: Vec<TenantId>,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -203,6 +209,9 @@ impl Txn {
             self.tx.commit().await?;
             for (tenant, message) in messages {
                 self.hub.publish(tenant, message);
+            }
+            for tenant in self.nudges {
+                self.hub.nudge(tenant);
             }
             Ok(())
         });

@@ -49,6 +49,8 @@ pub(super) enum Value {
     Text(Option<String>),
     /// `BLOB` of 16 bytes, `UUID`.
     Id(Option<Uuid>),
+    /// `REAL`, `DOUBLE PRECISION`.
+    Real(Option<f64>),
     /// `BLOB`, `BYTEA`.
     Bytes(Option<Vec<u8>>),
 }
@@ -73,6 +75,7 @@ values! {
     i64 => Int,
     u32 => Int,
     bool => Bool,
+    f64 => Real,
     &str => Text,
     &String => Text,
     String => Text,
@@ -205,6 +208,7 @@ fn arguments<A>(values: Vec<Value>) -> Result<A, StoreError>
 where
     A: Arguments,
     for<'q> Option<i64>: Encode<'q, A::Database> + Type<A::Database>,
+    for<'q> Option<f64>: Encode<'q, A::Database> + Type<A::Database>,
     for<'q> Option<bool>: Encode<'q, A::Database> + Type<A::Database>,
     for<'q> Option<String>: Encode<'q, A::Database> + Type<A::Database>,
     for<'q> Option<Uuid>: Encode<'q, A::Database> + Type<A::Database>,
@@ -215,6 +219,7 @@ where
         match value {
             Value::Int(value) => arguments.add(value),
             Value::Bool(value) => arguments.add(value),
+            Value::Real(value) => arguments.add(value),
             Value::Text(value) => arguments.add(value),
             Value::Id(value) => arguments.add(value),
             Value::Bytes(value) => arguments.add(value),

@@ -29,10 +29,12 @@ mod on_sqlite {
     mod auth_tokens;
     mod calls;
     mod cut_off;
+    mod figures;
     mod gateways;
     mod keys;
     mod lists;
     mod live;
+    mod messages;
     mod odd;
     mod orders;
     mod races;
@@ -56,10 +58,12 @@ mod on_postgres {
     mod auth_tokens;
     mod calls;
     mod cut_off;
+    mod figures;
     mod gateways;
     mod keys;
     mod lists;
     mod live;
+    mod messages;
     mod odd;
     mod orders;
     mod races;

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use common::TenantId;
 use common::bus::Bus;
+use control::backstage::Said;
 use control::{Config, Control};
 use prometheus::Registry;
 use reqwest::{Method, StatusCode};
@@ -148,6 +149,8 @@ async fn two_tenants() -> (Database, TenantId, TenantId) {
         let invited = json!({ "email": format!("new{n}@example.com"), "role": "viewer" });
         let invited = server.send(&admin, Method::POST, "/api/invitations", Some(invited)).await;
         assert_eq!(invited.status(), StatusCode::CREATED);
+        let said = Said { text: "x", is_final: true, ..Said::default() };
+        assert_eq!(server.backstage.say(admin.tenant, call, said).await.unwrap(), Some(1));
         let urgent = json!({ "is_urgent": true });
         let changed = server.send(&admin, Method::PATCH, &format!("/api/calls/{call}"), Some(urgent)).await;
         assert_eq!(changed.status(), StatusCode::OK);

@@ -1,148 +1,6 @@
 // Made from openapi.json by `npm run generate`. Do not edit.
 
 export interface paths {
-  "/api/audit": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /** Who did what in this tenant, newest first. */
-    get: {
-      parameters: {
-        query?: {
-          /** @description Done by this person, `usr_…`. */
-          user?: string;
-          /**
-           * @description What was done.
-           * @example session.ended
-           */
-          action?: string;
-          /** @description On this call, `call_…`. */
-          call?: string;
-          /** @description At this time (RFC 3339) or later. */
-          from?: string;
-          /** @description Before this time (RFC 3339). */
-          to?: string;
-          /** @description Entries on the page, 1 to 200; 50 unless given. */
-          limit?: number;
-          /** @description The `next_cursor` of the page before. */
-          cursor?: string;
-        };
-        header?: never;
-        path?: never;
-        cookie?: never;
-      };
-      requestBody?: never;
-      responses: {
-        200: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["AuditPage"];
-          };
-        };
-        400: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-        403: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-      };
-    };
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/auth/invitation": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /** Accepts an invitation: makes the person, and signs them in. */
-    post: {
-      parameters: {
-        query?: never;
-        header?: never;
-        path?: never;
-        cookie?: never;
-      };
-      requestBody: {
-        content: {
-          "application/json": components["schemas"]["InvitationAccept"];
-        };
-      };
-      responses: {
-        200: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["SignedIn"];
-          };
-        };
-        /** @description Nobody knows the token, or it was used, revoked, or is too old */
-        404: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-        /** @description `email_taken` */
-        409: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-        422: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-        429: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-      };
-    };
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
   "/api/auth/login": {
     parameters: {
       query?: never;
@@ -209,13 +67,10 @@ export interface paths {
     };
     get?: never;
     put?: never;
-    /** Signs out: the access token, the refresh cookie, live sockets and connections to calls end. Fine to call twice. */
+    /** Signs out: the access token, the refresh cookie and live sockets end. Fine to call twice. */
     post: {
       parameters: {
-        query?: {
-          /** @description `true` ends all sign-ins of the person, on whatever device. API keys stay. */
-          everywhere?: boolean;
-        };
+        query?: never;
         header?: never;
         path?: never;
         cookie?: never;
@@ -227,76 +82,6 @@ export interface paths {
             [name: string]: unknown;
           };
           content?: never;
-        };
-        400: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-      };
-    };
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/auth/password": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /** Changes one's own password. One's other sign-ins end, and what they have open; this one goes on. */
-    post: {
-      parameters: {
-        query?: never;
-        header?: never;
-        path?: never;
-        cookie?: never;
-      };
-      requestBody: {
-        content: {
-          "application/json": components["schemas"]["PasswordChange"];
-        };
-      };
-      responses: {
-        204: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content?: never;
-        };
-        401: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-        /** @description `wrong_password`: the old one is not right; or a bad body */
-        422: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-        429: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
         };
       };
     };
@@ -461,6 +246,59 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/calls/analytics": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Figures over a time, by day or by hour. */
+    get: {
+      parameters: {
+        query?: {
+          /**
+           * @description Calls that began at this time (RFC 3339) or later; 30 buckets before `to` unless given. It is moved to the
+           *     begin of its bucket.
+           */
+          from?: string;
+          /** @description Calls that began before this time (RFC 3339); now unless given. It is moved to the end of its bucket. */
+          to?: string;
+          /** @description `day` (at most 366), or `hour` (at most 744); `day` unless given. */
+          bucket?: "hour" | "day";
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Analytics"];
+          };
+        };
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/calls/latest": {
     parameters: {
       query?: never;
@@ -565,7 +403,7 @@ export interface paths {
             [name: string]: unknown;
           };
           content: {
-            "application/json": components["schemas"]["CallDetail"];
+            "application/json": components["schemas"]["Call"];
           };
         };
         404: {
@@ -731,6 +569,55 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/calls/{id}/messages": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What was said and sent in a call, oldest first. */
+    get: {
+      parameters: {
+        query?: {
+          /** @description Only what comes after this number. */
+          after?: number;
+        };
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Messages"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/calls/{id}/sessions": {
     parameters: {
       query?: never;
@@ -869,19 +756,33 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/api/invitations": {
+  "/api/calls/{id}/transcript": {
     parameters: {
       query?: never;
       header?: never;
       path?: never;
       cookie?: never;
     };
-    /** The tenant's invitations that can still be accepted. */
+    /**
+     * A call as a conversation: who said what, oldest first.
+     * @description With `Accept: text/event-stream` the answer goes on until the call is over: an event `line` for each line, again
+     *     when it changed before it was final, and `end` at the end. A client that comes again with `Last-Event-ID` gets
+     *     what changed since; 204 says that nothing did and nothing will.
+     */
     get: {
       parameters: {
-        query?: never;
-        header?: never;
-        path?: never;
+        query?: {
+          /** @description Only what comes after this number. */
+          after?: number;
+        };
+        header?: {
+          /** @description The id of the last event that the client has */
+          "Last-Event-ID"?: number | null;
+        };
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
         cookie?: never;
       };
       requestBody?: never;
@@ -891,105 +792,18 @@ export interface paths {
             [name: string]: unknown;
           };
           content: {
-            "application/json": components["schemas"]["Invitations"];
+            "application/json": components["schemas"]["Transcript"];
+            "text/event-stream": string;
           };
         };
-        403: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-      };
-    };
-    put?: never;
-    /** Invites a person. An older invitation of the same e-mail is revoked. */
-    post: {
-      parameters: {
-        query?: never;
-        header?: never;
-        path?: never;
-        cookie?: never;
-      };
-      requestBody: {
-        content: {
-          "application/json": components["schemas"]["InvitationCreate"];
-        };
-      };
-      responses: {
-        201: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["InvitationCreated"];
-          };
-        };
-        403: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-        /** @description `email_taken`, `too_many_invitations` */
-        409: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-        422: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-      };
-    };
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/invitations/{id}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    post?: never;
-    /** Revokes an invitation. */
-    delete: {
-      parameters: {
-        query?: never;
-        header?: never;
-        path: {
-          /** @description `inv_…`, the first part of the token */
-          id: string;
-        };
-        cookie?: never;
-      };
-      requestBody?: never;
-      responses: {
+        /** @description The stream is at its end */
         204: {
           headers: {
             [name: string]: unknown;
           };
           content?: never;
         };
-        403: {
+        400: {
           headers: {
             [name: string]: unknown;
           };
@@ -1005,8 +819,20 @@ export interface paths {
             "application/json": components["schemas"]["Problem"];
           };
         };
+        /** @description Too many streams */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
       };
     };
+    put?: never;
+    post?: never;
+    delete?: never;
     options?: never;
     head?: never;
     patch?: never;
@@ -1113,7 +939,7 @@ export interface paths {
     get?: never;
     put?: never;
     post?: never;
-    /** Revokes an API key, from its next request on. What it has open ends. */
+    /** Revokes an API key, from its next request on. */
     delete: {
       parameters: {
         query?: never;
@@ -1574,58 +1400,6 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/api/twilio/resume": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Where Twilio comes back when the stream of an agent's call has ended: it may have broken, and the caller is still
-     *     there. They get another, a few times; then the number's `dial` rings, or it hangs up.
-     */
-    post: {
-      parameters: {
-        query?: never;
-        header?: never;
-        path?: never;
-        cookie?: never;
-      };
-      requestBody: {
-        content: {
-          "application/x-www-form-urlencoded": Record<string, never>;
-        };
-      };
-      responses: {
-        /** @description TwiML */
-        200: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "text/xml": string;
-          };
-        };
-        /** @description Not signed by Twilio */
-        403: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["Problem"];
-          };
-        };
-      };
-    };
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
   "/api/twilio/status": {
     parameters: {
       query?: never;
@@ -1942,6 +1716,27 @@ export interface components {
       /** @description Newest first; at most 1000. */
       calls: components["schemas"]["Call"][];
     };
+    /** @description Figures of calls over a time. */
+    Analytics: {
+      /** @description How fine. */
+      bucket: components["schemas"]["Bucket"];
+      /**
+       * Format: date-time
+       * @description Of calls that began at this time or later.
+       */
+      from: string;
+      /** @description How many began in each hour of the day (UTC), 0 to 23. */
+      hours_of_day: number[];
+      /** @description Of each bucket, oldest first, those without calls too. */
+      series: components["schemas"]["Point"][];
+      /**
+       * Format: date-time
+       * @description And before this time.
+       */
+      to: string;
+      /** @description Of all of them. */
+      totals: components["schemas"]["Figures"];
+    };
     /** @description What a program sends in place of a sign-in. */
     ApiKey: {
       /**
@@ -1976,42 +1771,11 @@ export interface components {
       /** @description Oldest first, without those that were revoked. */
       keys: components["schemas"]["ApiKey"][];
     };
-    /** @description An entry as the API gives it. */
-    AuditEntry: {
-      /**
-       * @description What was done.
-       * @example session.ended
-       */
-      action: string;
-      /** @description From which address, if it came over the network. */
-      address?: string | null;
-      /**
-       * Format: date-time
-       * @description When.
-       */
-      at: string;
-      /** @description On which call. */
-      call_id?: string | null;
-      /** @description The particulars. */
-      data: Record<string, never>;
-      /** @description The API key that acted for them. */
-      key?: string | null;
-      /**
-       * Format: int64
-       * @description Counts over all the tenant's entries, from 1 and without holes.
-       */
-      seq: number;
-      /** @description What it was done to: an id, a number, a route. */
-      target?: string | null;
-      user?: components["schemas"]["Person"] | null;
-    };
-    /** @description A page of the audit log. */
-    AuditPage: {
-      /** @description Newest first. */
-      entries: components["schemas"]["AuditEntry"][];
-      /** @description Send it as `cursor` for older entries. `null`: there are none. */
-      next_cursor?: string | null;
-    };
+    /**
+     * @description Figures by what time.
+     * @enum {string}
+     */
+    Bucket: "hour" | "day";
     /** @description A phone call. */
     Call: {
       /**
@@ -2086,11 +1850,6 @@ export interface components {
       /** @description At most 20, of at most 50 characters each. */
       tags?: string[] | null;
     };
-    /** @description A call with what belongs to it. */
-    CallDetail: components["schemas"]["Call"] & {
-      /** @description What Twilio recorded of it, oldest first. */
-      recordings: components["schemas"]["Recording"][];
-    };
     /** @description One event of a call's history. */
     CallEvent: {
       /**
@@ -2133,23 +1892,33 @@ export interface components {
      * @enum {string}
      */
     Direction: "inbound" | "outbound";
-    /** @description What a caller is told, by Twilio's voice. */
-    Disclosure: {
+    /** @description How many calls lasted how long. */
+    Durations: {
       /**
-       * @description Their language, as Twilio names it. `null`: Twilio's own, `en-US`.
-       * @example en-GB
+       * Format: int64
+       * @description 15 minutes or longer.
        */
-      language?: string | null;
+      longer: number;
       /**
-       * @description The words; 1 to 500 characters.
-       * @example This call may be listened to for training.
+       * Format: int64
+       * @description From there less than 15 minutes.
        */
-      text: string;
+      under_15_minutes: number;
       /**
-       * @description The voice, as Twilio names it. `null`: Twilio's own.
-       * @example Polly.Amy
+       * Format: int64
+       * @description From there less than 2 minutes.
        */
-      voice?: string | null;
+      under_2_minutes: number;
+      /**
+       * Format: int64
+       * @description Less than 30 seconds.
+       */
+      under_30_seconds: number;
+      /**
+       * Format: int64
+       * @description From there less than 5 minutes.
+       */
+      under_5_minutes: number;
     };
     /**
      * @description What happened to a call.
@@ -2162,61 +1931,51 @@ export interface components {
       | "call.ended"
       | "call.media"
       | "session.started"
-      | "session.ended";
+      | "session.ended"
+      | "transcript.final"
+      | "message.sent";
+    /** @description Figures of some calls. */
+    Figures: {
+      /**
+       * Format: int64
+       * @description Of them were answered.
+       */
+      answered: number;
+      /**
+       * Format: double
+       * @description Their mean. `null`: none was answered and is over.
+       */
+      average_duration_seconds?: number | null;
+      /** @description How many stand where, by status. */
+      by_status: {
+        [key: string]: number;
+      };
+      /**
+       * Format: int64
+       * @description How many began.
+       */
+      calls: number;
+      /** @description How long those lasted that were answered and are over. */
+      durations: components["schemas"]["Durations"];
+      /**
+       * Format: int64
+       * @description Of them somebody took care of.
+       */
+      handled: number;
+      /**
+       * Format: int64
+       * @description Of them are over, and nobody took care of them.
+       */
+      needs_attention: number;
+      /**
+       * Format: int64
+       * @description Seconds from answer to end, together.
+       */
+      talk_seconds: number;
+    };
     /** @description A person's open connection to a call, and how it is heard. */
     Hearing: components["schemas"]["Listener"] & {
       quality?: components["schemas"]["Quality"] | null;
-    };
-    /** @description Leave to become one of the tenant's people. */
-    Invitation: {
-      /**
-       * Format: date-time
-       * @description Since when.
-       */
-      created_at: string;
-      /** @description What the person will sign in with. */
-      email: string;
-      /**
-       * Format: date-time
-       * @description Until when it can be accepted.
-       */
-      expires_at: string;
-      /**
-       * @description What its token begins with.
-       * @example inv_0123456789abcdef
-       */
-      id: string;
-      /** @description What they will be allowed to do. */
-      role: components["schemas"]["Role"];
-    };
-    /** @description Who accepts. */
-    InvitationAccept: {
-      /** @description At most 100 characters. */
-      name: string;
-      /** @description At least 8 characters. */
-      password: string;
-      /** @description What stands behind the `#` of the link. */
-      token: string;
-    };
-    /** @description Whom to invite. */
-    InvitationCreate: {
-      /** @description What they will sign in with. */
-      email: string;
-      /** @description What they will be allowed to do. */
-      role: components["schemas"]["Role"];
-    };
-    /** @description An invitation that was made just now. */
-    InvitationCreated: components["schemas"]["Invitation"] & {
-      /**
-       * @description The link for the person invited: good once. It is shown here and never again; no mail is sent.
-       * @example https://calls.example.com/invitation#inv_…
-       */
-      link: string;
-    };
-    /** @description The tenant's invitations. */
-    Invitations: {
-      /** @description Those that can still be accepted, oldest first; at most 1000. */
-      invitations: components["schemas"]["Invitation"][];
     };
     /** @description An API key to make. */
     KeyCreate: {
@@ -2318,6 +2077,53 @@ export interface components {
       /** @description The voices of the newest stream: `inbound` is the caller, `outbound` the agent side. */
       tracks: string[];
     };
+    /** @description Something that was said or sent in a call. */
+    Message: {
+      /** @description The call. */
+      call_id: string;
+      /**
+       * Format: double
+       * @description How sure it is that this was said, 0 to 1. `null`: nobody says.
+       */
+      confidence?: number | null;
+      /** @description What; at most 4000 characters. */
+      content: string;
+      /**
+       * Format: date-time
+       * @description When it began.
+       */
+      created_at: string;
+      /** @description Its language (BCP 47), if that is known. */
+      detected_language?: string | null;
+      /**
+       * Format: int64
+       * @description Counts from 1 over the call, without holes.
+       */
+      id: number;
+      /** @description Whether it stays so. `false`: it is still being said. */
+      is_final: boolean;
+      /** @description How it came to be. */
+      message_type: components["schemas"]["MessageType"];
+      /** @description Who, if that is known. */
+      sender_name?: string | null;
+      /** @description Which side it is of. */
+      sender_type: components["schemas"]["Sender"];
+      /**
+       * Format: date-time
+       * @description When it last changed.
+       */
+      updated_at: string;
+    };
+    /**
+     * @description How a message came to be.
+     * @enum {string}
+     */
+    MessageType: "transcript" | "tts_audio";
+    /** @description What was said and sent in a call. */
+    Messages: {
+      /** @description Oldest first; at most 1000, then ask again with `after`. */
+      messages: components["schemas"]["Message"][];
+    };
     /**
      * @description What a person's connection may do.
      * @enum {string}
@@ -2363,19 +2169,11 @@ export interface components {
     NumberSettings: {
       /** @description Whom a call rings, E.164. Route `monitor` dials it at once, route `agent` after its stream. */
       dial?: string | null;
-      disclosure?: components["schemas"]["Disclosure"] | null;
     };
     /** @description The tenant's numbers. */
     Numbers: {
       /** @description In order. */
       numbers: components["schemas"]["Number"][];
-    };
-    /** @description A password in place of another. */
-    PasswordChange: {
-      /** @description At least 8 characters. */
-      new: string;
-      /** @description The password until now. */
-      old: string;
     };
     /** @description A person, in short. */
     Person: {
@@ -2383,6 +2181,14 @@ export interface components {
       id: string;
       /** @description Their name. */
       name: string;
+    };
+    /** @description Figures of the calls that began in one bucket. */
+    Point: components["schemas"]["Figures"] & {
+      /**
+       * Format: date-time
+       * @description When it begins.
+       */
+      at: string;
     };
     /** @description An error as it travels: `application/problem+json`. */
     Problem: {
@@ -2451,38 +2257,6 @@ export interface components {
        */
       round_trip_ms?: number | null;
     };
-    /** @description A recording that Twilio made and keeps. */
-    Recording: {
-      /**
-       * Format: int64
-       * @description 1, or 2 with each side in one.
-       */
-      channels?: number | null;
-      /**
-       * Format: date-time
-       * @description When it was first heard of.
-       */
-      created_at: string;
-      /**
-       * Format: int64
-       * @description Its length in seconds, once it is over.
-       */
-      duration_seconds?: number | null;
-      /**
-       * Format: int64
-       * @description Why there is none: Twilio's number for it.
-       */
-      error_code?: number | null;
-      /** @description Twilio's id. */
-      sid: string;
-      /**
-       * @description In Twilio's words: `in-progress`, `completed`, `absent`, `failed`.
-       * @example completed
-       */
-      status: string;
-      /** @description Where Twilio has the audio, for whoever has the account's token. */
-      url?: string | null;
-    };
     /**
      * @description What a person may do.
      * @enum {string}
@@ -2498,6 +2272,11 @@ export interface components {
      * @enum {string}
      */
     Scope: "calls:read" | "calls:write" | "calls:listen" | "numbers:read" | "numbers:write";
+    /**
+     * @description Which side of the call a message is of.
+     * @enum {string}
+     */
+    Sender: "customer" | "agent";
     /** @description Leave to open a connection. */
     SessionGrant: {
       /**
@@ -2602,6 +2381,39 @@ export interface components {
     /** @description The caller's tenant. */
     TenantView: components["schemas"]["Tenant"] & {
       settings?: components["schemas"]["TenantSettings"] | null;
+    };
+    /** @description A call as a conversation. */
+    Transcript: {
+      /** @description Oldest first; at most 1000, then ask again with `after`. */
+      lines: components["schemas"]["TranscriptLine"][];
+    };
+    /** @description A line of a conversation. */
+    TranscriptLine: {
+      /**
+       * Format: date-time
+       * @description When it began.
+       */
+      at: string;
+      /**
+       * Format: double
+       * @description How sure it is that this was said, 0 to 1. `null`: nobody says.
+       */
+      confidence?: number | null;
+      /**
+       * Format: int64
+       * @description The number of its message.
+       */
+      id: number;
+      /** @description Whether it stays so. `false`: it is still being said. */
+      is_final: boolean;
+      /** @description Its language (BCP 47), if that is known. */
+      language?: string | null;
+      /** @description Their name, if that is known. */
+      name?: string | null;
+      /** @description Who speaks. */
+      speaker: components["schemas"]["Sender"];
+      /** @description What they say. */
+      text: string;
     };
     /** @description A person who signs in. */
     User: {
