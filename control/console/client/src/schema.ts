@@ -1,6 +1,148 @@
 // Made from openapi.json by `npm run generate`. Do not edit.
 
 export interface paths {
+  "/api/audit": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who did what in this tenant, newest first. */
+    get: {
+      parameters: {
+        query?: {
+          /** @description Done by this person, `usr_…`. */
+          user?: string;
+          /**
+           * @description What was done.
+           * @example session.ended
+           */
+          action?: string;
+          /** @description On this call, `call_…`. */
+          call?: string;
+          /** @description At this time (RFC 3339) or later. */
+          from?: string;
+          /** @description Before this time (RFC 3339). */
+          to?: string;
+          /** @description Entries on the page, 1 to 200; 50 unless given. */
+          limit?: number;
+          /** @description The `next_cursor` of the page before. */
+          cursor?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["AuditPage"];
+          };
+        };
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/auth/invitation": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Accepts an invitation: makes the person, and signs them in. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["InvitationAccept"];
+        };
+      };
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["SignedIn"];
+          };
+        };
+        /** @description Nobody knows the token, or it was used, revoked, or is too old */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `email_taken` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/auth/login": {
     parameters: {
       query?: never;
@@ -67,10 +209,13 @@ export interface paths {
     };
     get?: never;
     put?: never;
-    /** Signs out: the access token, the refresh cookie and live sockets end. Fine to call twice. */
+    /** Signs out: the access token, the refresh cookie, live sockets and connections to calls end. Fine to call twice. */
     post: {
       parameters: {
-        query?: never;
+        query?: {
+          /** @description `true` ends all sign-ins of the person, on whatever device. API keys stay. */
+          everywhere?: boolean;
+        };
         header?: never;
         path?: never;
         cookie?: never;
@@ -82,6 +227,76 @@ export interface paths {
             [name: string]: unknown;
           };
           content?: never;
+        };
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/auth/password": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Changes one's own password. One's other sign-ins end, and what they have open; this one goes on. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["PasswordChange"];
+        };
+      };
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `wrong_password`: the old one is not right; or a bad body */
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
         };
       };
     };
@@ -403,7 +618,7 @@ export interface paths {
             [name: string]: unknown;
           };
           content: {
-            "application/json": components["schemas"]["Call"];
+            "application/json": components["schemas"]["CallDetail"];
           };
         };
         404: {
@@ -838,6 +1053,149 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/invitations": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The tenant's invitations that can still be accepted. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Invitations"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    /** Invites a person. An older invitation of the same e-mail is revoked. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["InvitationCreate"];
+        };
+      };
+      responses: {
+        201: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["InvitationCreated"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `email_taken`, `too_many_invitations` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/invitations/{id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Revokes an invitation. */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `inv_…`, the first part of the token */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/keys": {
     parameters: {
       query?: never;
@@ -939,7 +1297,7 @@ export interface paths {
     get?: never;
     put?: never;
     post?: never;
-    /** Revokes an API key, from its next request on. */
+    /** Revokes an API key, from its next request on. What it has open ends. */
     delete: {
       parameters: {
         query?: never;
@@ -1400,6 +1758,58 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/twilio/resume": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Where Twilio comes back when the stream of an agent's call has ended: it may have broken, and the caller is still
+     *     there. They get another, a few times; then the number's `dial` rings, or it hangs up.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        /** @description TwiML */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "text/xml": string;
+          };
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/twilio/status": {
     parameters: {
       query?: never;
@@ -1771,6 +2181,42 @@ export interface components {
       /** @description Oldest first, without those that were revoked. */
       keys: components["schemas"]["ApiKey"][];
     };
+    /** @description An entry as the API gives it. */
+    AuditEntry: {
+      /**
+       * @description What was done.
+       * @example session.ended
+       */
+      action: string;
+      /** @description From which address, if it came over the network. */
+      address?: string | null;
+      /**
+       * Format: date-time
+       * @description When.
+       */
+      at: string;
+      /** @description On which call. */
+      call_id?: string | null;
+      /** @description The particulars. */
+      data: Record<string, never>;
+      /** @description The API key that acted for them. */
+      key?: string | null;
+      /**
+       * Format: int64
+       * @description Counts over all the tenant's entries, from 1 and without holes.
+       */
+      seq: number;
+      /** @description What it was done to: an id, a number, a route. */
+      target?: string | null;
+      user?: components["schemas"]["Person"] | null;
+    };
+    /** @description A page of the audit log. */
+    AuditPage: {
+      /** @description Newest first. */
+      entries: components["schemas"]["AuditEntry"][];
+      /** @description Send it as `cursor` for older entries. `null`: there are none. */
+      next_cursor?: string | null;
+    };
     /**
      * @description Figures by what time.
      * @enum {string}
@@ -1850,6 +2296,11 @@ export interface components {
       /** @description At most 20, of at most 50 characters each. */
       tags?: string[] | null;
     };
+    /** @description A call with what belongs to it. */
+    CallDetail: components["schemas"]["Call"] & {
+      /** @description What Twilio recorded of it, oldest first. */
+      recordings: components["schemas"]["Recording"][];
+    };
     /** @description One event of a call's history. */
     CallEvent: {
       /**
@@ -1892,6 +2343,24 @@ export interface components {
      * @enum {string}
      */
     Direction: "inbound" | "outbound";
+    /** @description What a caller is told, by Twilio's voice. */
+    Disclosure: {
+      /**
+       * @description Their language, as Twilio names it. `null`: Twilio's own, `en-US`.
+       * @example en-GB
+       */
+      language?: string | null;
+      /**
+       * @description The words; 1 to 500 characters.
+       * @example This call may be listened to for training.
+       */
+      text: string;
+      /**
+       * @description The voice, as Twilio names it. `null`: Twilio's own.
+       * @example Polly.Amy
+       */
+      voice?: string | null;
+    };
     /** @description How many calls lasted how long. */
     Durations: {
       /**
@@ -1976,6 +2445,57 @@ export interface components {
     /** @description A person's open connection to a call, and how it is heard. */
     Hearing: components["schemas"]["Listener"] & {
       quality?: components["schemas"]["Quality"] | null;
+    };
+    /** @description Leave to become one of the tenant's people. */
+    Invitation: {
+      /**
+       * Format: date-time
+       * @description Since when.
+       */
+      created_at: string;
+      /** @description What the person will sign in with. */
+      email: string;
+      /**
+       * Format: date-time
+       * @description Until when it can be accepted.
+       */
+      expires_at: string;
+      /**
+       * @description What its token begins with.
+       * @example inv_0123456789abcdef
+       */
+      id: string;
+      /** @description What they will be allowed to do. */
+      role: components["schemas"]["Role"];
+    };
+    /** @description Who accepts. */
+    InvitationAccept: {
+      /** @description At most 100 characters. */
+      name: string;
+      /** @description At least 8 characters. */
+      password: string;
+      /** @description What stands behind the `#` of the link. */
+      token: string;
+    };
+    /** @description Whom to invite. */
+    InvitationCreate: {
+      /** @description What they will sign in with. */
+      email: string;
+      /** @description What they will be allowed to do. */
+      role: components["schemas"]["Role"];
+    };
+    /** @description An invitation that was made just now. */
+    InvitationCreated: components["schemas"]["Invitation"] & {
+      /**
+       * @description The link for the person invited: good once. It is shown here and never again; no mail is sent.
+       * @example https://calls.example.com/invitation#inv_…
+       */
+      link: string;
+    };
+    /** @description The tenant's invitations. */
+    Invitations: {
+      /** @description Those that can still be accepted, oldest first; at most 1000. */
+      invitations: components["schemas"]["Invitation"][];
     };
     /** @description An API key to make. */
     KeyCreate: {
@@ -2169,11 +2689,19 @@ export interface components {
     NumberSettings: {
       /** @description Whom a call rings, E.164. Route `monitor` dials it at once, route `agent` after its stream. */
       dial?: string | null;
+      disclosure?: components["schemas"]["Disclosure"] | null;
     };
     /** @description The tenant's numbers. */
     Numbers: {
       /** @description In order. */
       numbers: components["schemas"]["Number"][];
+    };
+    /** @description A password in place of another. */
+    PasswordChange: {
+      /** @description At least 8 characters. */
+      new: string;
+      /** @description The password until now. */
+      old: string;
     };
     /** @description A person, in short. */
     Person: {
@@ -2256,6 +2784,38 @@ export interface components {
        * @description To the browser and back. `null`: not known yet.
        */
       round_trip_ms?: number | null;
+    };
+    /** @description A recording that Twilio made and keeps. */
+    Recording: {
+      /**
+       * Format: int64
+       * @description 1, or 2 with each side in one.
+       */
+      channels?: number | null;
+      /**
+       * Format: date-time
+       * @description When it was first heard of.
+       */
+      created_at: string;
+      /**
+       * Format: int64
+       * @description Its length in seconds, once it is over.
+       */
+      duration_seconds?: number | null;
+      /**
+       * Format: int64
+       * @description Why there is none: Twilio's number for it.
+       */
+      error_code?: number | null;
+      /** @description Twilio's id. */
+      sid: string;
+      /**
+       * @description In Twilio's words: `in-progress`, `completed`, `absent`, `failed`.
+       * @example completed
+       */
+      status: string;
+      /** @description Where Twilio has the audio, for whoever has the account's token. */
+      url?: string | null;
     };
     /**
      * @description What a person may do.
