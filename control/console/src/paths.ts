@@ -1,5 +1,6 @@
 /** Every address of the console. */
 export const paths = {
   calls: "/calls",
+  invitation: "/invitation",
   call: "/calls/$callId",
 } as const;

@@ -35,6 +35,7 @@ export function makeParts() {
   const watchers = new Set<(event: LiveEvent) => void>();
   const answers = {
     signIn: null as Problem | null,
+    provider: null as string | null,
     call: null as Call | Problem | null,
     events: [] as Awaited<ReturnType<Api["callEvents"]>>,
     listeners: [] as Hearing[] | Problem | null,
@@ -47,6 +48,11 @@ export function makeParts() {
         done.push(`sign in ${email} ${password}`);
         return Promise.resolve(answers.signIn);
       },
+      join: (invitation, name, password) => {
+        done.push(`join ${invitation} ${name} ${password}`);
+        return Promise.resolve(answers.signIn);
+      },
+      provider: () => Promise.resolve(answers.provider),
       signOut: () => {
         done.push("sign out");
         return Promise.resolve(null);
