@@ -101,7 +101,7 @@ enum KeyCommand {
         #[arg(long, value_delimiter = ',', required = true)]
         scope: Vec<Scope>,
         /// Until when it is good (RFC 3339); without it, until it is revoked
-        #[arg(long, value_parser = time)]
+        #[arg(long, value_parser = moment)]
         expires: Option<OffsetDateTime>,
     },
 }
@@ -206,6 +206,6 @@ fn secret(what: &str, file: Option<PathBuf>) -> anyhow::Result<String> {
     Ok(secret.to_owned())
 }
 
-fn time(text: &str) -> Result<OffsetDateTime, String> {
+fn moment(text: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(|error| error.to_string())
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use partyline::admin::{AdminArguments, admin};
 use partyline::audit::{AuditCommand, audit};
 use partyline::demo;
-use partyline::settings::{Raw, Settings, SettingsError};
+use partyline::settings::{Effective, Raw, Settings, SettingsError};
 use partyline::up::Up;
 
 #[global_allocator]
@@ -31,6 +32,13 @@ enum Command {
     ///
     /// For those who do not give the owner's URL to the server. Safe beside running servers.
     Migrate(Box<MigrateArguments>),
+    /// Says what the settings are in the end, where each comes from, and whether they are good
+    CheckConfig(Box<CheckArguments>),
+    /// Makes tenants, people and keys, with the database alone: no server need run
+    ///
+    /// Settings stand in the environment, in a file, or in front of the command: `partyline admin --data-dir /data
+    /// tenant create --name Acme`. Secrets are read from standard input or a file.
+    Admin(Box<AdminArguments>),
     /// Goes through the audit logs
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -49,6 +57,15 @@ struct UpArguments {
     /// Say whether the settings are good, and end
     #[arg(long)]
     check_config: bool,
+    #[command(flatten)]
+    settings: Raw,
+}
+
+#[derive(clap::Args, Debug)]
+struct CheckArguments {
+    /// A TOML file with settings
+    #[arg(long, env = "PARTYLINE_CONFIG")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     settings: Raw,
 }
@@ -79,6 +96,8 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Up(arguments) => up(*arguments).await,
             Command::Migrate(arguments) => migrate(*arguments).await,
+            Command::CheckConfig(arguments) => check_config(*arguments),
+            Command::Admin(arguments) => admin(*arguments).await,
             Command::Audit(command) => audit(command).await,
             Command::Call(arguments) => loadtest::cli::call(*arguments).await,
         }
@@ -115,6 +134,15 @@ async fn up(arguments: UpArguments) -> anyhow::Result<()> {
         println!("  Metrics   http://{}/metrics", up.addrs.admin);
     }
     up.run(stop_signal()).await;
+    Ok(())
+}
+
+fn check_config(arguments: CheckArguments) -> anyhow::Result<()> {
+    let CheckArguments { config, settings: flags } = arguments;
+    for setting in Effective::all(flags.clone(), std::env::vars(), config.as_deref())? {
+        println!("{setting}");
+    }
+    Settings::from_raw(Raw::layered(flags, std::env::vars(), config.as_deref())?)?;
     Ok(())
 }
 

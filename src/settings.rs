@@ -11,10 +11,13 @@ use std::path::PathBuf;
 use common::AccountSid;
 use common::tls::Tls;
 
+mod effective;
 mod gateway;
+mod oidc;
 mod raw;
 mod tls;
 
+pub use self::effective::{Effective, Source};
 pub use self::gateway::Limits;
 use self::gateway::threads;
 use self::raw::PREFIX;
@@ -89,6 +92,10 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// Sessions a person may open a minute, if it is not the default.
     pub sessions_per_minute: Option<NonZeroU32>,
+    /// Requests a minute that an address, a person and a tenant may send, where it is not the default.
+    pub requests_per_minute: [Option<NonZeroU32>; 3],
+    /// With whom people can sign in.
+    pub oidc: Option<control::Oidc>,
     /// The first tenant.
     pub bootstrap: Option<control::Bootstrap>,
 }
@@ -145,11 +152,13 @@ impl Settings {
             allowed_origins: list(raw.allowed_origins.as_deref())
                 .map(|origin| url("allowed_origins", Some(origin)).map(Option::unwrap_or_default))
                 .collect::<Result<_, _>>()?,
-            sessions_per_minute: raw
-                .sessions_per_minute
-                .as_deref()
-                .map(|text| parse("sessions_per_minute", text))
-                .transpose()?,
+            sessions_per_minute: optional("sessions_per_minute", raw.sessions_per_minute.as_deref())?,
+            requests_per_minute: [
+                optional("requests_per_minute_address", raw.requests_per_minute_address.as_deref())?,
+                optional("requests_per_minute_user", raw.requests_per_minute_user.as_deref())?,
+                optional("requests_per_minute_tenant", raw.requests_per_minute_tenant.as_deref())?,
+            ],
+            oidc: oidc::from_raw(&raw)?,
             bootstrap: bootstrap(&raw)?,
         })
     }
@@ -231,6 +240,13 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
     text.trim().parse().map_err(|error: T::Err| bad(key, &format!("{text}: {error}")))
 }
 
+fn optional<T: std::str::FromStr<Err: std::fmt::Display>>(
+    key: &'static str,
+    text: Option<&str>,
+) -> Result<Option<T>, SettingsError> {
+    text.map(|text| parse(key, text)).transpose()
+}
+
 fn bad(key: &'static str, why: &str) -> SettingsError {
     SettingsError::Bad { key, why: why.to_owned() }
 }
@@ -291,6 +307,19 @@ mod tests {
                 &[("PARTYLINE_DATABASE_OWNER_URL", "postgres://owner@x/y")],
                 "PARTYLINE_DATABASE_OWNER_URL: is for PostgreSQL",
             ),
+            (
+                &[("PARTYLINE_OIDC_CLIENT_ID", "x")],
+                "PARTYLINE_OIDC_ISSUER: issuer and client id belong together",
+            ),
+            (
+                &[
+                    ("PARTYLINE_OIDC_ISSUER", "https://x"),
+                    ("PARTYLINE_OIDC_CLIENT_ID", "x"),
+                    ("PARTYLINE_OIDC_DOMAINS", "a.example"),
+                ],
+                "PARTYLINE_OIDC_DOMAINS: a.example: must be domain=tenant:role",
+            ),
+            (&[("PARTYLINE_REQUESTS_PER_MINUTE_USER", "0")], "PARTYLINE_REQUESTS_PER_MINUTE_USER: 0"),
             (&[("PARTYLINE_TLS_CERT", "/x")], "PARTYLINE_TLS_CERT: certificate and key belong together"),
             (
                 &[("PARTYLINE_TLS_CERT", "/none"), ("PARTYLINE_TLS_KEY", "/x")],

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
 use anyhow::Context as _;
 use common::admin::{self, Readiness};
@@ -90,6 +91,8 @@ impl Up {
             bootstrap: settings.bootstrap,
             allowed_origins,
             tls: tls.clone(),
+            oidc: settings.oidc,
+            requests_per_minute: requests_per_minute(settings.requests_per_minute),
             sessions_per_minute: settings.sessions_per_minute.unwrap_or(defaults.sessions_per_minute),
             ..defaults
         };
@@ -138,6 +141,16 @@ impl Up {
             never = follow => match never {},
             _ = async { tokio::join!(all, stop) } => {}
         }
+    }
+}
+
+fn requests_per_minute(set: [Option<NonZeroU32>; 3]) -> control::RequestsPerMinute {
+    let defaults = control::RequestsPerMinute::default();
+    let [address, user, tenant] = set;
+    control::RequestsPerMinute {
+        address: address.unwrap_or(defaults.address),
+        user: user.unwrap_or(defaults.user),
+        tenant: tenant.unwrap_or(defaults.tenant),
     }
 }
 

@@ -34,17 +34,19 @@ use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub use crate::admin::Admin;
+pub use crate::admin::{Admin, AdminError};
 pub use crate::audit::{Fault, Head, NotAHead, Why};
-use crate::auth::limit::Limiter;
+use crate::auth::limit::{Limiter, Requests};
+use crate::auth::oidc::Provider;
 use crate::auth::password::Passwords;
 use crate::config::BaseUrl;
-pub use crate::config::{Bootstrap, BootstrapTwilio, Config, Timings};
+pub use crate::config::{Bootstrap, BootstrapTwilio, Config, Oidc, OidcDomain, RequestsPerMinute, Timings};
 use crate::crypto::SecretBox;
-pub use crate::crypto::{KeyError, signing_key};
+pub use crate::crypto::{KeyError, rotate_signing_key, signing_key};
 use crate::live::Hub;
 use crate::live::quality::Qualities;
 use crate::metrics::Metrics;
+pub use crate::model::{Role, Scope, UnknownWord};
 use crate::store::Store;
 pub use crate::store::{OpenError, StoreError, migrate};
 
@@ -95,6 +97,8 @@ pub(crate) struct Shared {
     pub(crate) login_by_address: Limiter<IpAddr>,
     pub(crate) login_by_email: Limiter<[u8; 32]>,
     pub(crate) sessions_by_user: Limiter<UserId>,
+    pub(crate) requests: Requests,
+    pub(crate) oidc: Option<Provider>,
     pub(crate) metrics: Metrics,
     stopping: watch::Receiver<bool>,
 }
@@ -155,6 +159,7 @@ impl Control {
         for origin in &config.allowed_origins {
             origins.insert(BaseUrl::parse(origin, "an allowed origin")?.origin());
         }
+        let oidc = config.oidc.clone().map(|oidc| Provider::new(oidc, &public_url)).transpose()?;
         let secrets = SecretBox::open(&config.data_dir)?;
         let hub = Hub::default();
         let store =
@@ -175,10 +180,9 @@ impl Control {
             passwords: Passwords::default(),
             login_by_address: Limiter::new(some(30), Duration::from_secs(2)),
             login_by_email: Limiter::new(some(10), Duration::from_secs(6)),
-            sessions_by_user: Limiter::new(
-                config.sessions_per_minute,
-                Duration::from_secs(60) / config.sessions_per_minute.get(),
-            ),
+            sessions_by_user: Limiter::per_minute(config.sessions_per_minute),
+            requests: Requests::new(config.requests_per_minute),
+            oidc,
             metrics: Metrics::register(registry)?,
             stopping,
             config,

@@ -1,6 +1,6 @@
 //! A running installation of the test's own, and what tests do with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::AccountSid;
@@ -32,13 +32,20 @@ pub(crate) struct Installation {
     pub(crate) whep: Whep,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
-    _data_dir: TempDir,
+    data_dir: PathBuf,
+    _fresh: Option<TempDir>,
 }
 
 impl Installation {
     pub(crate) async fn start() -> Self {
-        let data_dir = tempfile::tempdir().unwrap();
-        let raw = settings(data_dir.path());
+        let fresh = tempfile::tempdir().unwrap();
+        let here = Self::start_in(fresh.path()).await;
+        Self { _fresh: Some(fresh), ..here }
+    }
+
+    /// On what is in this folder.
+    pub(crate) async fn start_in(data_dir: &Path) -> Self {
+        let raw = settings(data_dir);
         let up = Up::new(Settings::from_raw(raw).unwrap()).await.unwrap();
         let addrs = up.addrs.clone();
         let (stop, stopped) = oneshot::channel();
@@ -47,7 +54,13 @@ impl Installation {
         }));
         let base = Url::parse(&addrs.public_url).unwrap();
         let console = Console::login(&base, EMAIL, PASSWORD).await.unwrap();
-        Self { addrs, console, whep: Whep::new().unwrap(), stop, running, _data_dir: data_dir }
+        let (whep, data_dir) = (Whep::new().unwrap(), data_dir.to_owned());
+        Self { addrs, console, whep, stop, running, data_dir, _fresh: None }
+    }
+
+    /// Where its keys and its database are.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.data_dir
     }
 
     /// A call of this tenant's, not yet placed.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic")]
 
+mod commands;
 mod cut_off;
 mod hearing;
 mod installation;

@@ -7,6 +7,7 @@ pub(crate) mod extract;
 mod invitations;
 mod keys;
 mod numbers;
+mod oidc;
 mod password;
 mod sessions;
 pub(crate) mod users;
@@ -58,6 +59,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(keys::router())
         .merge(audit::router())
         .merge(password::router())
+        .merge(oidc::router())
         .merge(invitations::router())
         .merge(OpenApiRouter::new().routes(routes!(socket::live)))
         .merge(crate::twilio::router())

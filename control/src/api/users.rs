@@ -136,7 +136,8 @@ async fn change(
     Ok(axum::Json(changed))
 }
 
-pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
+/// An error unless this can be a name.
+pub(crate) fn check_name(name: &str) -> Result<(), ApiError> {
     if name.trim().is_empty() {
         return Err(ApiError::invalid("name must not be empty"));
     }

@@ -3,7 +3,7 @@
 use common::{AccountSid, TenantId};
 use time::OffsetDateTime;
 
-use super::{Store, StoreError, Txn, millis, sql};
+use super::{Store, StoreError, Txn, from_word, millis, sql};
 
 impl Store {
     /// The account's auth token, sealed.
@@ -21,6 +21,16 @@ impl Store {
 }
 
 impl Txn {
+    /// The tenant's accounts and their auth tokens, sealed.
+    pub(crate) async fn account_list(
+        &mut self,
+        tenant: TenantId,
+    ) -> Result<Vec<(AccountSid, Vec<u8>)>, StoreError> {
+        let statement = sql("SELECT account_sid, sealed_token FROM twilio_accounts WHERE tenant_id = $1");
+        let rows: Vec<(String, Vec<u8>)> = statement.bind(tenant.as_uuid()).all(&mut self.tx).await?;
+        rows.into_iter().map(|(sid, token)| Ok((from_word(&sid, "account sid")?, token))).collect()
+    }
+
     /// Keeps the account's sealed token, the newest one. `false`: the account is another tenant's.
     pub(crate) async fn account_put(
         &mut self,

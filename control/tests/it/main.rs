@@ -26,13 +26,17 @@ mod on_sqlite {
     mod calls;
     mod cut_off;
     mod keys;
+    mod limits;
     mod live;
     mod odd;
+    mod oidc;
+    mod oidc_provider;
     mod races;
     mod reconcile;
     mod server;
     mod sessions;
     mod tenants;
+    mod ugly;
     mod webhooks;
 }
 
@@ -46,13 +50,17 @@ mod on_postgres {
     mod calls;
     mod cut_off;
     mod keys;
+    mod limits;
     mod live;
     mod odd;
+    mod oidc;
+    mod oidc_provider;
     mod races;
     mod reconcile;
     mod row_security;
     mod server;
     mod sessions;
     mod tenants;
+    mod ugly;
     mod webhooks;
 }
