@@ -1,6 +1,7 @@
 /** Every address of the console. */
 export const paths = {
   calls: "/calls",
+  invitation: "/invitation",
   call: "/calls/$callId",
   records: "/records",
   record: "/records/$callId",

@@ -9,6 +9,7 @@ mod invitations;
 mod keys;
 mod messages;
 mod numbers;
+mod oidc;
 mod password;
 mod sessions;
 mod tenant;
@@ -64,6 +65,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(keys::router())
         .merge(audit::router())
         .merge(password::router())
+        .merge(oidc::router())
         .merge(invitations::router())
         .merge(OpenApiRouter::new().routes(routes!(socket::live)))
         .merge(crate::twilio::router())

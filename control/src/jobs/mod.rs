@@ -69,6 +69,7 @@ async fn forget_old(app: &App) {
     app.login_by_address.forget();
     app.login_by_email.forget();
     app.sessions_by_user.forget();
+    app.requests.forget();
     app.qualities.forget_old(std::time::Instant::now());
     let forgotten = async {
         let now = OffsetDateTime::now_utc();

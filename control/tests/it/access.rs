@@ -82,6 +82,10 @@ const TABLE: &[Row] = &[
     row("POST", "/api/auth/password", Keys::None, [401, 422, 422, 422, 422, 422]),
     // With a token that nobody knows.
     row("POST", "/api/auth/invitation", Keys::Apart, [404; 6]),
+    row("GET", "/api/auth/methods", Keys::Apart, [200; 6]),
+    // Without a provider.
+    row("GET", "/api/auth/oidc/login", Keys::Apart, [404; 6]),
+    row("GET", "/api/auth/oidc/callback", Keys::Apart, [404; 6]),
     // Without an upgrade to a WebSocket it is a bad request, of somebody who may.
     row("GET", "/api/live", READ, [401, 400, 400, 400, 400, 400]),
     row("POST", "/api/twilio/voice", Keys::Apart, SIGNED),

@@ -32,10 +32,13 @@ mod on_sqlite {
     mod figures;
     mod gateways;
     mod keys;
+    mod limits;
     mod lists;
     mod live;
     mod messages;
     mod odd;
+    mod oidc;
+    mod oidc_provider;
     mod orders;
     mod races;
     mod reconcile;
@@ -44,6 +47,7 @@ mod on_sqlite {
     mod server;
     mod sessions;
     mod tenants;
+    mod ugly;
     mod webhooks;
 }
 
@@ -61,10 +65,13 @@ mod on_postgres {
     mod figures;
     mod gateways;
     mod keys;
+    mod limits;
     mod lists;
     mod live;
     mod messages;
     mod odd;
+    mod oidc;
+    mod oidc_provider;
     mod orders;
     mod races;
     mod reconcile;
@@ -74,5 +81,6 @@ mod on_postgres {
     mod server;
     mod sessions;
     mod tenants;
+    mod ugly;
     mod webhooks;
 }

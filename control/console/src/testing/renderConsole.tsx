@@ -33,7 +33,7 @@ export function makeParts() {
   const blocked = new Cell(false);
   const done: string[] = [];
   const watchers = new Set<(event: LiveEvent) => void>();
-  const answers = { ...makeAnswers(), signIn: null as Problem | null };
+  const answers = { ...makeAnswers(), signIn: null as Problem | null, provider: null as string | null };
   const partyline: Partyline = {
     account: {
       state: account,
@@ -42,6 +42,11 @@ export function makeParts() {
         done.push(`sign in ${email} ${password}`);
         return Promise.resolve(answers.signIn);
       },
+      join: (invitation, name, password) => {
+        done.push(`join ${invitation} ${name} ${password}`);
+        return Promise.resolve(answers.signIn);
+      },
+      provider: () => Promise.resolve(answers.provider),
       signOut: () => {
         done.push("sign out");
         return Promise.resolve(null);
