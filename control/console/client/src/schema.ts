@@ -244,6 +244,169 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/auth/methods": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** How one can sign in here. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Methods"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/auth/oidc/callback": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Signs in who comes back from the provider: the refresh cookie is set, and the console goes on. */
+    get: {
+      parameters: {
+        query?: {
+          /** @description Good once, for the tokens. */
+          code?: string;
+          /** @description As it was sent there. */
+          state?: string;
+          /** @description Why there is no code. */
+          error?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description To the console; who is not signed in, with `?sign_in_problem=` and `canceled`, `expired`, `refused`, `unknown` or `unavailable` */
+        303: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description There is no provider */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/auth/oidc/login": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Sends a browser to the provider. */
+    get: {
+      parameters: {
+        query?: {
+          /** @description The console's page to go on with, as a path; `/` unless given. */
+          return_to?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description To the provider; or back, with `?sign_in_problem=unavailable` */
+        303: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description There is no provider */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/auth/password": {
     parameters: {
       query?: never;
@@ -2644,6 +2807,12 @@ export interface components {
       /** @description Oldest first; at most 1000, then ask again with `after`. */
       messages: components["schemas"]["Message"][];
     };
+    /** @description How one can sign in here. */
+    Methods: {
+      oidc?: components["schemas"]["OidcMethod"] | null;
+      /** @description With e-mail and password: always. */
+      password: boolean;
+    };
     /**
      * @description What a person's connection may do.
      * @enum {string}
@@ -2695,6 +2864,14 @@ export interface components {
     Numbers: {
       /** @description In order. */
       numbers: components["schemas"]["Number"][];
+    };
+    /** @description A provider to sign in with. */
+    OidcMethod: {
+      /**
+       * @description What people know it by.
+       * @example Acme account
+       */
+      name: string;
     };
     /** @description A password in place of another. */
     PasswordChange: {
