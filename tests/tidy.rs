@@ -89,6 +89,7 @@ const WITHOUT_A_TENANT: &[&str] = &[
     // Housekeeping: where there is something to do.
     "calls_still",
     "tenants_with_old_sign_ins",
+    "tenants_with_settings",
     "tenants_with_unused_sessions",
     // A statement, which has the tenant among its values; a turn, which has it as its key.
     "all",

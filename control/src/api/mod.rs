@@ -3,6 +3,7 @@
 mod analytics;
 mod auth;
 mod calls;
+mod export;
 pub(crate) mod extract;
 mod keys;
 mod messages;
@@ -53,6 +54,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(auth::router())
         .merge(calls::router())
         .merge(analytics::router())
+        .merge(export::router())
         .merge(messages::router())
         .merge(sessions::router())
         .merge(numbers::router())

@@ -3,6 +3,7 @@
 pub(crate) mod bootstrap;
 mod bus;
 mod reconcile;
+pub(crate) mod retention;
 
 use std::time::Duration;
 
@@ -20,6 +21,15 @@ const FORGET: Duration = Duration::from_secs(60);
 /// Runs the jobs until the server stops. One task: the bus's messages are handled in order, and the
 /// reconciler never sees half of one.
 pub(crate) async fn run(app: App, mut events: Subscription<NodeEvent>) {
+    // What takes long must not hold up the bus.
+    let retention = tokio::spawn(retention::run(app.clone()));
+    follow(&app, &mut events).await;
+    if retention.await.is_err() {
+        tracing::error!("the deletion of old calls had panicked");
+    }
+}
+
+async fn follow(app: &App, events: &mut Subscription<NodeEvent>) {
     let mut stopped = std::pin::pin!(app.stopped());
     let mut tick = interval(app.config.timings.tick);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -33,15 +43,15 @@ pub(crate) async fn run(app: App, mut events: Subscription<NodeEvent>) {
             biased;
             () = &mut stopped => return,
             received = events.next(), if bus_is_open => match received {
-                Some(Received::Message(envelope)) => nodes.handle_event(&app, envelope.body).await,
+                Some(Received::Message(envelope)) => nodes.handle_event(app, envelope.body).await,
                 Some(Received::Lost(count)) => {
                     tracing::warn!(count, "bus messages were lost; heartbeats will make up for them");
                     app.metrics.bus_missed.with_label_values(&["lost"]).inc_by(count);
                 }
                 None => bus_is_open = false,
             },
-            _ = tick.tick() => reconcile::tick(&app, &mut nodes).await,
-            _ = forget.tick() => forget_old(&app).await,
+            _ = tick.tick() => reconcile::tick(app, &mut nodes).await,
+            _ = forget.tick() => forget_old(app).await,
         }
     }
 }

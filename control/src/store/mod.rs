@@ -13,6 +13,7 @@
 mod accounts;
 mod calls;
 mod counts;
+mod deletion;
 mod error;
 mod events;
 mod find;

@@ -23,6 +23,8 @@ mod on_sqlite {
     mod access;
     mod auth;
     mod calls;
+    mod deletion;
+    mod export;
     mod figures;
     mod keys;
     mod lists;
@@ -44,6 +46,8 @@ mod on_postgres {
     mod access;
     mod auth;
     mod calls;
+    mod deletion;
+    mod export;
     mod figures;
     mod keys;
     mod lists;

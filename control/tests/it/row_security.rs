@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::keys::make_key;
-use super::server::{Server, bootstrap};
+use super::messages::end;
+use super::server::{Server, bootstrap, call_sid};
 use super::sessions::open;
 use crate::postgres::{self, Database, OWNER, SERVER, SUPERUSER};
 
@@ -124,6 +125,12 @@ async fn two_tenants() -> (Database, TenantId, TenantId) {
         let call = server.ring_live(&admin, n, u32::from(n)).await;
         open(&server, &admin, call).await;
         make_key(&server, &admin, &["calls:read"]).await;
+        let deleted = u32::from(n) + 10;
+        server.ring(n, deleted).await;
+        end(&server, n, deleted).await;
+        let path = format!("/api/calls/{}", call_sid(deleted));
+        let done = server.send(&admin, Method::DELETE, &path, None).await;
+        assert_eq!(done.status(), StatusCode::NO_CONTENT);
         let said = Said { text: "x", is_final: true, ..Said::default() };
         assert_eq!(server.backstage.say(admin.tenant, call, said).await.unwrap(), Some(1));
         let urgent = json!({ "is_urgent": true });
