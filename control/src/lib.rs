@@ -226,6 +226,8 @@ impl Control {
         let jobs = tokio::spawn(jobs::run(app.clone(), events, lost));
         let others = tokio::spawn(jobs::news::run(app.clone(), news));
         let looks = tokio::spawn(jobs::audit::run(app.clone()));
+        // What takes long must not hold up the bus.
+        let retention = tokio::spawn(jobs::retention::run(app.clone()));
         let (limits, tls) = (app.config.http, app.config.tls.clone());
         let router = http::router(app.clone());
         let stop = async {
@@ -234,7 +236,7 @@ impl Control {
         };
         common::serve::serve(listener, tls, router, limits, stop).await;
         // The jobs end by `stopping` too. What they were writing is then whole.
-        for job in [jobs, others, looks] {
+        for job in [jobs, others, looks, retention] {
             if job.await.is_err() {
                 tracing::error!("a background job had panicked");
             }

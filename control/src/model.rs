@@ -144,6 +144,8 @@ words! {
         CallUpdated => "call.updated",
         /// It is over.
         CallEnded => "call.ended",
+        /// It is deleted. What happened to it before is said by this word too.
+        CallDeleted => "call.deleted",
         /// Its audio came, went or changed; or a key was pressed.
         CallMedia => "call.media",
         /// A person's connection carries audio.
@@ -568,8 +570,8 @@ pub struct LiveEvent<'a> {
     pub at: OffsetDateTime,
     /// Counts over all the tenant's events, without holes: what `?since=` takes.
     pub seq: i64,
-    /// The whole call, after the event.
-    pub call: &'a Call,
+    /// The whole call, after the event. `null`: it is deleted.
+    pub call: Option<&'a Call>,
     /// The session, of a session event.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]

@@ -4,6 +4,7 @@ mod analytics;
 mod audit;
 mod auth;
 mod calls;
+mod export;
 pub(crate) mod extract;
 mod invitations;
 mod keys;
@@ -57,6 +58,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(auth::router())
         .merge(calls::router())
         .merge(analytics::router())
+        .merge(export::router())
         .merge(messages::router())
         .merge(sessions::router())
         .merge(numbers::router())

@@ -6,6 +6,7 @@ pub(crate) mod bootstrap;
 mod bus;
 pub(crate) mod news;
 mod reconcile;
+pub(crate) mod retention;
 
 use std::time::Duration;
 

@@ -251,6 +251,15 @@ impl Store {
         .await
     }
 
+    /// The tenants whose admins decided something; at most 10,000.
+    pub(crate) async fn tenants_with_settings(&self) -> Result<Vec<TenantId>, StoreError> {
+        self.which(Sql::each(
+            "SELECT id FROM tenants WHERE settings <> '{}' LIMIT 10000",
+            "SELECT tenants_with_settings()",
+        ))
+        .await
+    }
+
     async fn found<T: Record>(&self, statement: Sql) -> Result<Vec<T>, StoreError> {
         let mut tx = self.find().await?;
         let rows = statement.all(&mut tx).await?;

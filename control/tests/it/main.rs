@@ -29,6 +29,8 @@ mod on_sqlite {
     mod auth_tokens;
     mod calls;
     mod cut_off;
+    mod deletion;
+    mod export;
     mod figures;
     mod gateways;
     mod keys;
@@ -62,6 +64,8 @@ mod on_postgres {
     mod auth_tokens;
     mod calls;
     mod cut_off;
+    mod deletion;
+    mod export;
     mod figures;
     mod gateways;
     mod keys;
