@@ -257,7 +257,7 @@ impl Hub {
     pub fn close(&self, call: &Arc<LiveCall>) {
         let mut calls = self.lock();
         if calls.take_out(call) {
-            self.end(calls, &[call.clone()]);
+            self.end(calls, std::slice::from_ref(call));
         }
     }
 
