@@ -306,7 +306,7 @@ mod tests {
         });
         let open = |key, old: &[SecretKey]| SecretBox::open(dir.path(), key, old).unwrap();
         let in_folder = open(None, &[]);
-        let (first, then) = (open(Some(&old), &[]), open(Some(&new), &[old.clone()]));
+        let (first, then) = (open(Some(&old), &[]), open(Some(&new), std::slice::from_ref(&old)));
         assert!(in_folder.id() != first.id() && first.id() != then.id());
         assert_eq!(open(Some(&old), &[]).id(), first.id());
 
