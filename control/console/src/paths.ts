@@ -5,7 +5,11 @@ export const paths = {
   records: "/records",
   record: "/records/$callId",
   settings: "/settings",
+  account: "/settings/account",
+  organization: "/settings/organization",
   people: "/settings/people",
   keys: "/settings/keys",
   numbers: "/settings/numbers",
+  audit: "/settings/audit",
+  invitation: "/invitation",
 } as const;

@@ -88,6 +88,23 @@ export class Account {
     }
   };
 
+  /** Signs out on every device. Rejects with an [`ApiError`] when control did not hear of it. */
+  readonly signOutEverywhere = async (): Promise<void> => {
+    const request = new Request(`${this.#options.baseUrl}/api/auth/logout?everywhere=true`, {
+      method: "POST",
+      credentials: "same-origin",
+      cache: "no-store",
+    });
+    await this.#succeed(this.send(request));
+    this.#forget("asked");
+  };
+
+  /** Accepts an invitation, and is signed in. Rejects with an [`ApiError`] when it is not accepted. */
+  readonly accept = async (token: string, name: string, password: string): Promise<void> => {
+    const answer = await this.#succeed(this.#post("/api/auth/invitation", { token, name, password }));
+    this.#accept(await grantOf(answer));
+  };
+
   /** A token that is good now. Rejects with an [`ApiError`] when there is none. */
   readonly token = (): Promise<string> => {
     const grant = this.#grant;
@@ -142,6 +159,14 @@ export class Account {
       }
     }
     throw new ApiError(problem);
+  }
+
+  async #succeed(request: Promise<Response>): Promise<Response> {
+    const answer = await request.catch((error: unknown) => {
+      throw error instanceof ApiError ? error : new ApiError({ kind: "unreachable" }, { cause: error });
+    });
+    if (!answer.ok) throw new ApiError(await problemOf(answer));
+    return answer;
   }
 
   #accept({ token, lifeSeconds, user }: FreshGrant): void {

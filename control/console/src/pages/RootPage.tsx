@@ -1,9 +1,12 @@
+import { useLocation } from "@tanstack/react-router";
 import { type ReactElement, useLayoutEffect } from "react";
 import { Notice } from "../parts/Notice.tsx";
 import { Shell } from "../parts/Shell.tsx";
 import { Wordmark } from "../parts/Wordmark.tsx";
 import { useLive } from "../state/useLive.ts";
 import { usePartyline } from "../state/usePartyline.ts";
+import { paths } from "../paths.ts";
+import InvitationPage from "./InvitationPage.tsx";
 import SignInPage from "./SignInPage.tsx";
 
 /** The door. Whoever comes in by it stands at the address that was asked for. */
@@ -14,6 +17,7 @@ export default function RootPage(): ReactElement {
     document.documentElement.dataset["theme"] = theme;
   }, [theme]);
   const state = useLive(account.state);
+  const { pathname } = useLocation();
   switch (state.kind) {
     case "checking":
       return (
@@ -35,7 +39,7 @@ export default function RootPage(): ReactElement {
         </main>
       );
     case "signed_out":
-      return <SignInPage why={state.why} />;
+      return pathname === paths.invitation ? <InvitationPage /> : <SignInPage why={state.why} />;
     case "signed_in":
       return <Shell user={state.user} />;
   }

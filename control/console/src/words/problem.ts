@@ -49,6 +49,7 @@ const CONFLICTS: Readonly<Record<string, string>> = {
   email_taken: "Somebody has this e-mail already. It may be somebody who was disabled.",
   last_admin: "Somebody must stay admin: make another person admin first.",
   number_exists: "This number is there already.",
+  too_many_invitations: "There are as many invitations as there can be. Revoke one first.",
   too_many_keys: "There are as many keys as there can be. Revoke one first.",
   too_many_numbers: "There are as many numbers as there can be.",
 };
