@@ -12,7 +12,7 @@ CARGO_FUZZ_VERSION := 0.13.1
 RUN_TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check rust-test console-test browser-test metrics-check deny advisories bench quality cost load janus soak control join fuzz openapi picture
+.PHONY: help run test check rust-test console-test browser-test metrics-check check-api deny advisories bench bench-store quality cost load janus soak control join fuzz openapi picture
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,11 @@ metrics-check: need-build $(CONSOLE)/dist/index.html ## Alert rules against thei
 	cargo build --workspace
 	tools/scrape target/debug/partyline | promtool check metrics
 
+check-api: need-build $(CONSOLE)/dist/index.html ## Send a server what its description allows and what not, by schemathesis from PyPI
+	@tools/need curl
+	cargo build --workspace
+	tools/check-api target/debug/partyline control/openapi.json
+
 deny: ## Bans, licences and sources of all dependencies
 	@cargo deny --version 2>/dev/null | grep -q $(CARGO_DENY_VERSION) || cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked
 	cargo deny --locked check bans licenses sources
@@ -55,6 +60,10 @@ advisories: ## Known defects of dependencies; fetches the advisory database
 
 bench: ## Criterion benches of the media core
 	cargo bench --workspace --benches
+
+bench-store: need-build $(CONSOLE)/dist/index.html ## Lists and searches over HTTP: 10 thousand and 2 million calls, both databases; 15 GB of TMPDIR
+	@tools/need initdb
+	cargo bench --bench store
 
 quality: need-build ## Score the Opus settings by PESQ
 	@tools/need espeak-ng

@@ -4,6 +4,7 @@
 //! WebSocket, exactly as they come from Twilio.
 
 use common::AccountSid;
+use loadtest::twilio::{Account, Exchange};
 
 use crate::node::Addrs;
 use crate::settings::{Planes, Raw, Settings, SettingsError};
@@ -36,6 +37,7 @@ pub fn settings(mut raw: Raw) -> Result<Settings, SettingsError> {
     let twilio = control::BootstrapTwilio {
         account_sid,
         auth_token: AUTH_TOKEN.to_owned(),
+        auth_token_secondary: None,
         number: NUMBER.to_owned(),
         dial: Some(DIAL.to_owned()),
     };
@@ -46,6 +48,18 @@ pub fn settings(mut raw: Raw) -> Result<Settings, SettingsError> {
         twilio: Some(twilio),
     };
     Ok(Settings { bootstrap: Some(bootstrap), ..settings })
+}
+
+/// The simulated Twilio's REST API, which the settings then name.
+pub async fn twilio(settings: &mut Settings) -> std::io::Result<Exchange> {
+    let exchange = Exchange::start(vec![account()]).await?;
+    settings.twilio_api_url.get_or_insert_with(|| exchange.url().to_owned());
+    Ok(exchange)
+}
+
+fn account() -> Account {
+    let sid = ACCOUNT_SID.parse().expect("a constant of the right form");
+    Account { sid, auth_token: AUTH_TOKEN.to_owned() }
 }
 
 /// Tells a newcomer where to go and how to sign in.
@@ -64,14 +78,12 @@ pub fn welcome(addrs: &Addrs) {
 }
 
 /// Places calls for as long as the process lives.
-pub async fn calls(addrs: Addrs) {
+pub async fn calls(addrs: Addrs, twilio: Exchange) {
     let config = loadtest::demo::Config {
         voice_url: format!("{}/api/twilio/voice", addrs.public_url),
         status_url: Some(format!("{}/api/twilio/status", addrs.public_url)),
-        account: loadtest::twilio::Account {
-            sid: ACCOUNT_SID.parse().expect("a constant of the right form"),
-            auth_token: AUTH_TOKEN.to_owned(),
-        },
+        account: account(),
+        exchange: Some(twilio),
         numbers: vec![NUMBER.to_owned()],
         seed: 1,
     };

@@ -134,15 +134,17 @@ const USAGE: u8 = 64;
 
 async fn up(arguments: UpArguments) -> anyhow::Result<()> {
     let raw = Raw::layered(arguments.settings, std::env::vars(), arguments.config.as_deref())?;
-    let settings = if arguments.demo { demo::settings(raw)? } else { Settings::from_raw(raw, Planes::Both)? };
+    let mut settings =
+        if arguments.demo { demo::settings(raw)? } else { Settings::from_raw(raw, Planes::Both)? };
     if arguments.check_config {
         println!("the settings are good");
         return Ok(());
     }
+    let twilio = if arguments.demo { Some(demo::twilio(&mut settings).await?) } else { None };
     let node = Node::new(settings).await?;
-    if arguments.demo {
+    if let Some(twilio) = twilio {
         demo::welcome(&node.addrs);
-        tokio::spawn(demo::calls(node.addrs.clone()));
+        tokio::spawn(demo::calls(node.addrs.clone(), twilio));
     } else {
         println!("Partyline is up.");
         println!("  Console   {}", node.addrs.public_url);

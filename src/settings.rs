@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use common::AccountSid;
 use common::tls::Tls;
 use common::token::{Signer, Verifier};
+use control::SecretKey;
 
 mod gateway;
 mod keys;
@@ -104,6 +105,12 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// Sessions a person may open a minute, if it is not the default.
     pub sessions_per_minute: Option<NonZeroU32>,
+    /// What seals stored secrets, if it is not in the data directory.
+    pub secrets_key: Option<SecretKey>,
+    /// What did before.
+    pub secrets_old_keys: Vec<SecretKey>,
+    /// Base of Twilio's REST API, if it is not Twilio's own.
+    pub twilio_api_url: Option<String>,
     /// The first tenant.
     pub bootstrap: Option<control::Bootstrap>,
 }
@@ -176,6 +183,11 @@ impl Settings {
                 .as_deref()
                 .map(|text| parse("sessions_per_minute", text))
                 .transpose()?,
+            secrets_key: raw.secrets_key.as_deref().map(|key| secret_key("secrets_key", key)).transpose()?,
+            secrets_old_keys: list(raw.secrets_old_keys.as_deref())
+                .map(|key| secret_key("secrets_old_keys", key))
+                .collect::<Result<_, _>>()?,
+            twilio_api_url: url("twilio_api_url", raw.twilio_api_url.as_deref())?,
             bootstrap: bootstrap(&raw)?,
         })
     }
@@ -191,6 +203,7 @@ fn bootstrap(raw: &Raw) -> Result<Option<control::Bootstrap>, SettingsError> {
         (Some(sid), Some(token), Some(number)) => Some(control::BootstrapTwilio {
             account_sid: parse::<AccountSid>("bootstrap_twilio_account_sid", sid)?,
             auth_token: token.clone(),
+            auth_token_secondary: raw.bootstrap_twilio_auth_token_secondary.clone(),
             number: e164("bootstrap_twilio_number", number)?,
             dial: raw
                 .bootstrap_twilio_dial
@@ -216,6 +229,11 @@ fn bootstrap(raw: &Raw) -> Result<Option<control::Bootstrap>, SettingsError> {
             Err(bad("bootstrap_tenant", "tenant, email and password belong together: set all three or none"))
         }
     }
+}
+
+/// As [`parse`], without the text in the error.
+fn secret_key(key: &'static str, text: &str) -> Result<SecretKey, SettingsError> {
+    text.parse().map_err(|error: control::NotAKey| bad(key, &error.to_string()))
 }
 
 fn is_postgres(url: &str) -> bool {

@@ -78,6 +78,10 @@ twilio_sid! {
     CallSid => "CA",
     /// One media stream of a leg.
     StreamSid => "MZ",
+    /// A recording that Twilio made.
+    RecordingSid => "RE",
+    /// A conference at Twilio.
+    ConferenceSid => "CF",
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use common::tls::Tls;
 use url::{Host, Url};
 
 use crate::StartError;
+use crate::crypto::SecretKey;
+use crate::twilio::rest::RestConfig;
 
 /// Everything the control plane can be told.
 #[derive(Clone, Debug)]
@@ -30,6 +32,12 @@ pub struct Config {
     /// The same PostgreSQL database as the role that owns its tables: with it the start brings them up to
     /// date. Without it they must be.
     pub database_owner_url: Option<String>,
+    /// The key that seals Twilio's auth tokens in the database; without it one is kept in the data directory.
+    pub secrets_key: Option<SecretKey>,
+    /// Keys of before: what they sealed still opens, and is sealed with the present key at the start.
+    pub secrets_old_keys: Vec<SecretKey>,
+    /// Twilio's REST API.
+    pub twilio_api: RestConfig,
     /// The first tenant and its admin, made once.
     pub bootstrap: Option<Bootstrap>,
     /// What the HTTP server allows.
@@ -58,6 +66,9 @@ impl Default for Config {
             data_dir: PathBuf::from("data"),
             database_url: "sqlite://data/partyline.db".to_owned(),
             database_owner_url: None,
+            secrets_key: None,
+            secrets_old_keys: Vec::new(),
+            twilio_api: RestConfig::default(),
             bootstrap: None,
             http: Limits::default(),
             tls: None,
@@ -77,8 +88,14 @@ pub struct Timings {
     /// How long a stream or session may be missing from its gateway's list before it counts as over: the
     /// list may have been written a moment before the stream or session began.
     pub absence: Duration,
-    /// A call with no media and no word from Twilio for this long is closed by the reconciler.
+    /// Of a call with no media and no word from Twilio for this long, Twilio is asked.
     pub call_silence: Duration,
+    /// It is closed by the reconciler when Twilio could not be asked for this long either.
+    pub call_given_up: Duration,
+    /// How long the new stream of a call may take before Twilio is asked for another.
+    pub stream_wait: Duration,
+    /// The pause between two streams that are asked for, at least.
+    pub stream_pause: Duration,
     /// How often the above is looked at.
     pub tick: Duration,
     /// Life of an access token.
@@ -99,6 +116,9 @@ impl Default for Timings {
             node_silence: Duration::from_secs(5),
             absence: Duration::from_secs(2),
             call_silence: Duration::from_secs(60),
+            call_given_up: Duration::from_secs(600),
+            stream_wait: Duration::from_secs(4),
+            stream_pause: Duration::from_millis(500),
             tick: Duration::from_secs(1),
             access_token: Duration::from_secs(600),
             refresh_token: Duration::from_secs(7 * 24 * 3600),
@@ -129,6 +149,9 @@ pub struct BootstrapTwilio {
     pub account_sid: AccountSid,
     /// Its auth token. A new one here replaces the stored one at the next start.
     pub auth_token: String,
+    /// The other one, while they are being rotated at Twilio: what it signs is good too. Without it here the stored one
+    /// is forgotten.
+    pub auth_token_secondary: Option<String>,
     /// A number of the account, E.164. Made with route `monitor`; later starts leave it alone.
     pub number: String,
     /// Whom a call to the number rings, E.164.

@@ -4,12 +4,13 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use common::token::Signer;
 use common::{AccountSid, TenantId};
 
@@ -45,27 +46,85 @@ pub fn signing_key(data_dir: &Path) -> Result<Signer, KeyError> {
 
 /// Seals what must not be read from a copy of the database.
 pub(crate) struct SecretBox {
-    key: RandomizedNonceKey,
+    /// The first seals, all open.
+    keys: Vec<RandomizedNonceKey>,
+    id: String,
+}
+
+/// A key that seals secrets: AES-256.
+#[derive(Clone, Eq, PartialEq)]
+pub struct SecretKey([u8; 32]);
+
+/// The text was not a key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must be 32 bytes in base64, as `openssl rand -base64 32` makes them")]
+pub struct NotAKey;
+
+impl FromStr for SecretKey {
+    type Err = NotAKey;
+
+    fn from_str(text: &str) -> Result<Self, NotAKey> {
+        let bytes = STANDARD.decode(text.trim()).map_err(|_| NotAKey)?;
+        let key: [u8; 32] = bytes.try_into().map_err(|_| NotAKey)?;
+        // What stands in an example, or what somebody typed to get on.
+        match key.iter().all(|&byte| byte == key[0]) {
+            true => Err(NotAKey),
+            false => Ok(Self(key)),
+        }
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(…)")
+    }
 }
 
 /// What was sealed cannot be opened: another key, another owner, or damage.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("a stored secret cannot be opened with the key in the data directory")]
+#[error("a stored secret cannot be opened with any of the keys")]
 pub(crate) struct OpenError;
 
+/// The file of the data directory that has the key when no other is given.
+const SECRETS_KEY: &str = "secrets.key";
+
 impl SecretBox {
-    /// With the key in `data_dir`, made when it is not there.
-    pub(crate) fn open(data_dir: &Path) -> Result<Self, KeyError> {
-        let (path, bytes) = load_or_make(data_dir, "secrets.key", || random::<32>().to_vec())?;
-        let key = RandomizedNonceKey::new(&AES_256_GCM, &bytes).map_err(|_| KeyError::Unusable { path })?;
-        Ok(Self { key })
+    /// Seals with `key`; without one, with that in `data_dir`, made when it is not there. What was sealed with one of
+    /// `old`, or with the key in `data_dir`, still opens.
+    pub(crate) fn open(
+        data_dir: &Path,
+        key: Option<&SecretKey>,
+        old: &[SecretKey],
+    ) -> Result<Self, KeyError> {
+        let path = data_dir.join(SECRETS_KEY);
+        let mut all: Vec<Vec<u8>> = Vec::new();
+        match key {
+            None => all.push(load_or_make(data_dir, SECRETS_KEY, || random::<32>().to_vec())?.1),
+            Some(key) => {
+                all.push(key.0.to_vec());
+                match std::fs::read(&path) {
+                    Ok(before) => all.push(before),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(source) => return Err(KeyError::Io { path, source }),
+                }
+            }
+        }
+        all.extend(old.iter().map(|key| key.0.to_vec()));
+        let id = sha256(&all[0])[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        let usable = |bytes: &Vec<u8>| RandomizedNonceKey::new(&AES_256_GCM, bytes);
+        let keys = all.iter().map(usable).collect::<Result<_, _>>();
+        Ok(Self { keys: keys.map_err(|_| KeyError::Unusable { path })?, id })
+    }
+
+    /// Names the key that seals. It says nothing about the key.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// The auth token of this tenant's account, for the database: nonce, ciphertext, tag.
     pub(crate) fn seal(&self, tenant: TenantId, account: AccountSid, secret: &str) -> Vec<u8> {
         let mut sealed = secret.as_bytes().to_vec();
-        let nonce = self
-            .key
+        let nonce = self.keys[0]
             .seal_in_place_append_tag(Aad::from(owner(tenant, account)), &mut sealed)
             .expect("a short text can be sealed");
         let mut out = nonce.as_ref().to_vec();
@@ -80,14 +139,14 @@ impl SecretBox {
         account: AccountSid,
         sealed: &[u8],
     ) -> Result<String, OpenError> {
-        let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN).ok_or(OpenError)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenError)?;
-        let mut bytes = sealed.to_vec();
-        let plain = self
-            .key
-            .open_in_place(nonce, Aad::from(owner(tenant, account)), &mut bytes)
-            .map_err(|_| OpenError)?;
-        String::from_utf8(plain.to_vec()).map_err(|_| OpenError)
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(OpenError)?;
+        // A wrong key is known by the tag, so that the right one is found by trying: there are a few.
+        let found = self.keys.iter().find_map(|key| {
+            let mut bytes = sealed.to_vec();
+            let aad = Aad::from(owner(tenant, account));
+            key.open_in_place(Nonce::from(nonce), aad, &mut bytes).ok().map(|plain| plain.to_vec())
+        });
+        String::from_utf8(found.ok_or(OpenError)?).map_err(|_| OpenError)
     }
 }
 
@@ -189,22 +248,53 @@ mod tests {
             std::fs::write(dir.path().join(name), "short").unwrap();
         }
         assert!(matches!(signing_key(dir.path()), Err(KeyError::Unusable { .. })));
-        assert!(matches!(SecretBox::open(dir.path()), Err(KeyError::Unusable { .. })));
+        assert!(matches!(SecretBox::open(dir.path(), None, &[]), Err(KeyError::Unusable { .. })));
     }
 
     #[test]
     fn a_sealed_secret_opens_for_its_owner_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let secrets = SecretBox::open(dir.path()).unwrap();
+        let secrets = SecretBox::open(dir.path(), None, &[]).unwrap();
         let account: AccountSid = format!("AC{}", "0".repeat(32)).parse().unwrap();
         let (owner, stranger) = (TenantId::new(), TenantId::new());
         let sealed = secrets.seal(owner, account, "12345");
         assert!(!sealed.windows(5).any(|bytes| bytes == b"12345"));
 
-        let again = SecretBox::open(dir.path()).unwrap();
+        let again = SecretBox::open(dir.path(), None, &[]).unwrap();
         assert_eq!(again.unseal(owner, account, &sealed).unwrap(), "12345");
         assert!(again.unseal(stranger, account, &sealed).is_err());
         assert!(again.unseal(owner, account, &sealed[..11]).is_err());
         assert_ne!(sealed, again.seal(owner, account, "12345"), "a nonce is never used twice");
+    }
+
+    #[test]
+    fn what_an_old_key_sealed_opens_and_what_no_key_sealed_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let account: AccountSid = format!("AC{}", "0".repeat(32)).parse().unwrap();
+        let tenant = TenantId::new();
+        let [old, new] = [1_u8, 2].map(|n| {
+            let mut bytes = [n; 32];
+            bytes[0] = 0;
+            STANDARD.encode(bytes).parse::<SecretKey>().unwrap()
+        });
+        let open = |key, old: &[SecretKey]| SecretBox::open(dir.path(), key, old).unwrap();
+        let in_folder = open(None, &[]);
+        let (first, then) = (open(Some(&old), &[]), open(Some(&new), &[old.clone()]));
+        assert!(in_folder.id() != first.id() && first.id() != then.id());
+        assert_eq!(open(Some(&old), &[]).id(), first.id());
+
+        let sealed = [&in_folder, &first, &then].map(|secrets| secrets.seal(tenant, account, "12345"));
+        for sealed in &sealed {
+            assert_eq!(then.unseal(tenant, account, sealed).unwrap(), "12345");
+        }
+        assert!(
+            open(Some(&new), &[]).unseal(tenant, account, &sealed[1]).is_err(),
+            "the old key is not given"
+        );
+        assert!(then.unseal(TenantId::new(), account, &sealed[1]).is_err());
+        assert_eq!(format!("{new:?}"), "SecretKey(…)");
+        for bad in ["", "c2hvcnQ=", &"A".repeat(43), &"A".repeat(44), "not base64"] {
+            assert_eq!(bad.parse::<SecretKey>(), Err(NotAKey), "{bad}");
+        }
     }
 }

@@ -7,9 +7,12 @@ mod admin;
 mod api;
 mod audit;
 mod auth;
+#[doc(hidden)]
+pub mod backstage;
 mod config;
 mod console;
 mod crypto;
+mod dependency;
 mod error;
 mod gateways;
 mod http;
@@ -30,10 +33,10 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use common::bus::{Bus, NodeCommand, NodeEvent, Subscription, TenantNews};
 use common::token::{Signer, Verifier};
-use common::{SessionId, UserId};
+use common::{CallId, SessionId, TenantId, UserId};
 use prometheus::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 pub use crate::admin::Admin;
 pub use crate::audit::{Fault, Head, NotAHead, Why};
@@ -42,13 +45,16 @@ use crate::auth::password::Passwords;
 use crate::config::BaseUrl;
 pub use crate::config::{Bootstrap, BootstrapTwilio, Config, Timings};
 use crate::crypto::SecretBox;
-pub use crate::crypto::{KeyError, signing_key};
+pub use crate::crypto::{KeyError, NotAKey, SecretKey, signing_key};
+pub use crate::dependency::Dependencies;
 use crate::gateways::Gateways;
 use crate::live::Hub;
 use crate::live::quality::Qualities;
 use crate::metrics::Metrics;
 use crate::store::Store;
 pub use crate::store::{OpenError, StoreError, migrate};
+pub use crate::twilio::rest;
+use crate::twilio::rest::{ClientError, RestClient};
 
 /// The control plane cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +80,12 @@ pub enum StartError {
     /// The database failed.
     #[error("the first tenant cannot be kept")]
     Store(#[from] StoreError),
+    /// The database failed.
+    #[error("stored secrets cannot be sealed with the present key")]
+    Seal(#[source] StoreError),
+    /// Twilio's API cannot be used.
+    #[error("Twilio's API cannot be used")]
+    TwilioApi(#[from] ClientError),
     /// The metrics are registered already.
     #[error("metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
@@ -98,6 +110,9 @@ pub(crate) struct Shared {
     pub(crate) login_by_email: Limiter<[u8; 32]>,
     pub(crate) sessions_by_user: Limiter<UserId>,
     pub(crate) metrics: Metrics,
+    pub(crate) twilio: RestClient,
+    /// Calls whose audio broke off, for the reconciler. Full: it finds them by itself, later.
+    pub(crate) lost_streams: mpsc::Sender<(TenantId, CallId)>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -136,6 +151,7 @@ pub struct Control {
     /// From before anybody can be told of a call, so that nothing is missed.
     events: Subscription<NodeEvent>,
     news: Subscription<TenantNews>,
+    lost: mpsc::Receiver<(TenantId, CallId)>,
     stop: watch::Sender<bool>,
 }
 
@@ -159,11 +175,14 @@ impl Control {
         for origin in &config.allowed_origins {
             origins.insert(BaseUrl::parse(origin, "an allowed origin")?.origin());
         }
-        let secrets = SecretBox::open(&config.data_dir)?;
+        let secrets =
+            SecretBox::open(&config.data_dir, config.secrets_key.as_ref(), &config.secrets_old_keys)?;
         let hub = Hub::among(bus.news.clone());
         let store =
             Store::open(&config.database_url, config.database_owner_url.as_deref(), hub.clone()).await?;
         let (stop, stopping) = watch::channel(false);
+        let twilio = RestClient::new(config.twilio_api.clone(), &Dependencies::register(registry)?)?;
+        let (lost_streams, lost) = mpsc::channel(jobs::LOST_STREAMS);
         let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let shared = Shared {
             public_url,
@@ -184,20 +203,23 @@ impl Control {
                 Duration::from_secs(60) / config.sessions_per_minute.get(),
             ),
             metrics: Metrics::register(registry)?,
+            twilio,
+            lost_streams,
             stopping,
             config,
         };
         if let Some(bootstrap) = &shared.config.bootstrap {
             jobs::bootstrap::bootstrap(&shared, bootstrap).await?;
         }
+        twilio::accounts::seal_anew(&shared).await.map_err(StartError::Seal)?;
         let (events, news) = (shared.bus.events.subscribe(), shared.bus.news.subscribe());
-        Ok(Self { app: Arc::new(shared), listener, events, news, stop })
+        Ok(Self { app: Arc::new(shared), listener, events, news, lost, stop })
     }
 
     /// Serves until `stop` resolves, then lets requests finish, closes sockets and the database.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, listener, events, news, stop: stopping } = self;
-        let jobs = tokio::spawn(jobs::run(app.clone(), events));
+        let Self { app, listener, events, news, lost, stop: stopping } = self;
+        let jobs = tokio::spawn(jobs::run(app.clone(), events, lost));
         let others = tokio::spawn(jobs::news::run(app.clone(), news));
         let looks = tokio::spawn(jobs::audit::run(app.clone()));
         let (limits, tls) = (app.config.http, app.config.tls.clone());

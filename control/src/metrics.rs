@@ -19,6 +19,8 @@ pub(crate) struct Metrics {
     pub(crate) rate_limited: IntCounterVec,
     /// Calls, streams and sessions that were closed because nobody held them any more.
     pub(crate) reconciled_calls: IntCounterVec,
+    /// Streams that Twilio was asked for because one broke.
+    pub(crate) stream_restarts: IntCounterVec,
     /// Messages of gateways that this build does not know, or that got lost on the bus.
     pub(crate) bus_missed: IntCounterVec,
     /// 1 when all audit logs were what was written, the last time that they were looked at.
@@ -26,7 +28,7 @@ pub(crate) struct Metrics {
 }
 
 /// Kinds of webhook, as in the label `kind`.
-const WEBHOOKS: [&str; 4] = ["voice", "status", "stream", "recording"];
+const WEBHOOKS: [&str; 5] = ["voice", "resume", "status", "stream", "recording"];
 /// What becomes of a webhook, as in the label `result`.
 const RESULTS: [&str; 6] = ["ok", "duplicate", "forbidden", "invalid", "ignored", "error"];
 
@@ -75,6 +77,11 @@ impl Metrics {
                 "Calls whose end or end of audio nobody reported",
                 &["reason"],
             )?,
+            stream_restarts: counters(
+                "partyline_stream_restarts_total",
+                "Media streams asked of Twilio for calls whose audio broke off",
+                &["result"],
+            )?,
             bus_missed: counters("partyline_bus_missed_total", "Bus messages not acted on", &["why"])?,
             audit_chain_ok,
         };
@@ -90,7 +97,10 @@ impl Metrics {
         for scope in ["login_address", "login_email", "login_busy", "sessions", "live"] {
             metrics.rate_limited.with_label_values(&[scope]);
         }
-        for reason in ["no_word", "stream_absent", "node_lost"] {
+        for result in ["asked", "failed", "given_up"] {
+            metrics.stream_restarts.with_label_values(&[result]);
+        }
+        for reason in ["no_word", "asked", "unknown", "stream_absent", "node_lost"] {
             metrics.reconciled_calls.with_label_values(&[reason]);
         }
         for why in ["unknown", "lost", "error", "gateway_url"] {
@@ -120,6 +130,7 @@ mod tests {
                 "partyline_bus_missed_total",
                 "partyline_rate_limited_total",
                 "partyline_reconciled_calls_total",
+                "partyline_stream_restarts_total",
                 "partyline_webhook_duplicates_total",
                 "partyline_webhook_out_of_order_total",
                 "partyline_webhooks_total",

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use common::token::Mode;
-use common::{CallId, CallSid, NodeId, SessionId, TenantId, UserId};
+use common::{CallId, CallSid, NodeId, RecordingSid, SessionId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -51,6 +51,9 @@ macro_rules! words {
     };
 }
 
+mod messages;
+
+pub use messages::{Message, MessageType, Sender, TranscriptLine};
 pub(crate) use words;
 
 words! {
@@ -147,6 +150,10 @@ words! {
         SessionStarted => "session.started",
         /// A person's connection is over.
         SessionEnded => "session.ended",
+        /// Something was said, and is written down as it stays.
+        TranscriptFinal => "transcript.final",
+        /// Something was spoken into it that was written.
+        MessageSent => "message.sent",
     }
 }
 
@@ -210,6 +217,38 @@ pub struct Media {
     /// The gateway that holds it.
     #[schema(value_type = Option<String>)]
     pub gateway: Option<NodeId>,
+}
+
+/// A call with what belongs to it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CallDetail {
+    /// The call.
+    #[serde(flatten)]
+    pub call: Call,
+    /// What Twilio recorded of it, oldest first.
+    pub recordings: Vec<Recording>,
+}
+
+/// A recording that Twilio made and keeps.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Recording {
+    /// Twilio's id.
+    #[schema(value_type = String)]
+    pub sid: RecordingSid,
+    /// In Twilio's words: `in-progress`, `completed`, `absent`, `failed`.
+    #[schema(example = "completed")]
+    pub status: String,
+    /// Its length in seconds, once it is over.
+    pub duration_seconds: Option<i64>,
+    /// 1, or 2 with each side in one.
+    pub channels: Option<i64>,
+    /// Where Twilio has the audio, for whoever has the account's token.
+    pub url: Option<String>,
+    /// Why there is none: Twilio's number for it.
+    pub error_code: Option<i64>,
+    /// When it was first heard of.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
 }
 
 /// One event of a call's history.
@@ -432,6 +471,53 @@ pub struct NumberSettings {
     /// Whom a call rings, E.164. Route `monitor` dials it at once, route `agent` after its stream.
     #[serde(default)]
     pub dial: Option<String>,
+    /// What callers are told before anything else, as that the call is listened to.
+    #[serde(default)]
+    pub disclosure: Option<Disclosure>,
+}
+
+/// What a caller is told, by Twilio's voice.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Disclosure {
+    /// The words; 1 to 500 characters.
+    #[schema(example = "This call may be listened to for training.")]
+    pub text: String,
+    /// Their language, as Twilio names it. `null`: Twilio's own, `en-US`.
+    #[serde(default)]
+    #[schema(example = "en-GB")]
+    pub language: Option<String>,
+    /// The voice, as Twilio names it. `null`: Twilio's own.
+    #[serde(default)]
+    #[schema(example = "Polly.Amy")]
+    pub voice: Option<String>,
+}
+
+impl Disclosure {
+    /// Most characters of the text.
+    pub const MAX_TEXT: usize = 500;
+
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let is_name = |name: &str, extra: &str| {
+            (1..=50).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || extra.as_bytes().contains(&byte))
+        };
+        let length = self.text.trim().chars().count();
+        if length == 0
+            || self.text.chars().count() > Self::MAX_TEXT
+            || self.text.chars().any(char::is_control)
+        {
+            return Err("disclosure.text must have 1 to 500 characters, and no control characters");
+        }
+        if !self.language.as_deref().is_none_or(|language| is_name(language, "-")) {
+            return Err("disclosure.language must be a tag like en-GB");
+        }
+        if !self.voice.as_deref().is_none_or(|voice| is_name(voice, "-._")) {
+            return Err("disclosure.voice must be a name like Polly.Amy");
+        }
+        Ok(())
+    }
 }
 
 /// Whether the text is a number as E.164 writes it: `+`, then 7 to 15 digits, the first not zero.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::twilio::{Account, Call, CallSpec, Phase, Problem, dial};
+use crate::twilio::{Account, Call, CallSpec, Exchange, Phase, Problem, dial};
 use crate::voices::{self, Conversation};
 
 /// Fewest calls at a time, once it has got going.
@@ -43,6 +43,8 @@ pub struct Config {
     pub status_url: Option<String>,
     /// Whose calls.
     pub account: Account,
+    /// Whose REST API knows the calls.
+    pub exchange: Option<Exchange>,
     /// The numbers that are called, in turn. None: a number that belongs to nobody.
     pub numbers: Vec<String>,
     /// What chance there is, is made from this.
@@ -162,6 +164,7 @@ fn spec_of(config: &Config, conversation: &Conversation, n: usize, random: &mut 
         caller_name: Some(conversation.caller_name.to_owned()),
         loop_audio: true,
         length: Some(Duration::from_secs(random.u64(LENGTH.0..=LENGTH.1))),
+        exchange: config.exchange.clone(),
         seed: random.u64(..),
         ..spec
     }
@@ -213,6 +216,7 @@ mod tests {
             voice_url: "http://localhost/voice".into(),
             status_url: None,
             account,
+            exchange: None,
             numbers: Vec::new(),
             seed,
         };

@@ -85,6 +85,10 @@ impl Settings {
     /// What control is told, reached at these addresses.
     pub(crate) fn control_config(&self, addrs: &Addrs) -> control::Config {
         let defaults = control::Config::default();
+        let mut twilio_api = defaults.twilio_api.clone();
+        if let Some(url) = &self.twilio_api_url {
+            twilio_api.base_url = url.clone();
+        }
         control::Config {
             public_url: addrs.public_url.clone(),
             gateway_public_url: addrs.gateway_public_url.clone(),
@@ -92,6 +96,9 @@ impl Settings {
             data_dir: self.data_dir.clone(),
             database_url: self.database_url.clone(),
             database_owner_url: self.database_owner_url.clone(),
+            secrets_key: self.secrets_key.clone(),
+            secrets_old_keys: self.secrets_old_keys.clone(),
+            twilio_api,
             bootstrap: self.bootstrap.clone(),
             allowed_origins: self.origins(addrs),
             tls: self.tls.clone(),

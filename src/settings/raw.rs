@@ -109,6 +109,12 @@ keys! {
     bootstrap_twilio_number,
     /// Whom a call to that number is put through to, E.164
     bootstrap_twilio_dial,
+    /// The account's other auth token, while they are being rotated at Twilio
+    bootstrap_twilio_auth_token_secondary(secret),
+    /// What seals Twilio's auth tokens in the database: 32 bytes in base64 [default: a key in the data directory]
+    secrets_key(secret),
+    /// Keys of before, separated by commas: what they sealed still opens
+    secrets_old_keys(secret),
     /// Base of Twilio's REST API, so that a stand-in can be used
     twilio_api_url,
 }
@@ -125,9 +131,12 @@ impl Raw {
         let secrets = [
             "bootstrap_password",
             "bootstrap_twilio_auth_token",
+            "bootstrap_twilio_auth_token_secondary",
             "database_url",
             "database_owner_url",
             "redis_url",
+            "secrets_key",
+            "secrets_old_keys",
             "signing_key",
         ];
         for key in secrets {

@@ -8,7 +8,7 @@ use loadtest::api::{Call, Console};
 use loadtest::audio::Audio;
 use loadtest::ears::whep::Whep;
 use loadtest::tone::Tone;
-use loadtest::twilio::{Account, CallSpec};
+use loadtest::twilio::{Account, CallSpec, Exchange};
 use partyline::node::{Addrs, Node};
 use partyline::settings::{Planes, Raw, Settings};
 use tempfile::TempDir;
@@ -30,6 +30,8 @@ pub(crate) struct Installation {
     pub(crate) addrs: Addrs,
     pub(crate) console: Console,
     pub(crate) whep: Whep,
+    /// Twilio's REST API.
+    pub(crate) exchange: Exchange,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
     _data_dir: TempDir,
@@ -38,7 +40,8 @@ pub(crate) struct Installation {
 impl Installation {
     pub(crate) async fn start() -> Self {
         let data_dir = tempfile::tempdir().unwrap();
-        let raw = settings(data_dir.path());
+        let exchange = Exchange::start(vec![account()]).await.unwrap();
+        let raw = Raw { twilio_api_url: Some(exchange.url().to_owned()), ..settings(data_dir.path()) };
         let up = Node::new(Settings::from_raw(raw, Planes::Both).unwrap()).await.unwrap();
         let addrs = up.addrs.clone();
         let (stop, stopped) = oneshot::channel();
@@ -46,12 +49,12 @@ impl Installation {
             let _dropped_is_stop_too = stopped.await;
         }));
         let console = console(&addrs.public_url).await;
-        Self { addrs, console, whep: Whep::new().unwrap(), stop, running, _data_dir: data_dir }
+        Self { addrs, console, whep: Whep::new().unwrap(), exchange, stop, running, _data_dir: data_dir }
     }
 
     /// A call of this tenant's, not yet placed.
     pub(crate) fn call_spec(&self, caller: Audio, agent: Audio) -> CallSpec {
-        call_spec(&self.addrs.public_url, caller, agent)
+        call_spec(&self.addrs.public_url, caller, agent).at(&self.exchange)
     }
 
     /// The one call whose audio flows, once there is one.
@@ -87,13 +90,16 @@ pub(crate) async fn console(public_url: &str) -> Console {
 
 /// A call of the tenant's to this control, not yet placed.
 pub(crate) fn call_spec(public_url: &str, caller: Audio, agent: Audio) -> CallSpec {
-    let account =
-        Account { sid: ACCOUNT_SID.parse::<AccountSid>().unwrap(), auth_token: AUTH_TOKEN.to_owned() };
-    let spec = CallSpec::new(account, format!("{public_url}/api/twilio/voice"))
+    let spec = CallSpec::new(account(), format!("{public_url}/api/twilio/voice"))
         .reporting_to(format!("{public_url}/api/twilio/status"))
         .between("+15550199001", NUMBER)
         .saying(caller, agent);
     CallSpec { loop_audio: true, ..spec }
+}
+
+/// The tenant's account at Twilio.
+fn account() -> Account {
+    Account { sid: ACCOUNT_SID.parse::<AccountSid>().unwrap(), auth_token: AUTH_TOKEN.to_owned() }
 }
 
 /// One tenant, free ports, and a database in `data_dir`.

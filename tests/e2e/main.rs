@@ -6,6 +6,7 @@ mod apart;
 mod cut_off;
 mod hearing;
 mod installation;
+mod lost;
 mod metrics;
 mod quality;
 mod redis;

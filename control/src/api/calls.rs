@@ -2,10 +2,10 @@
 
 #![expect(unused_qualifications, reason = "the macro that describes the API writes them")]
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use axum::extract::State;
-use common::CallId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -19,8 +19,8 @@ use crate::App;
 use crate::audit::Action;
 use crate::auth::{By, CallsRead, CallsWrite};
 use crate::error::{ApiError, Problem};
-use crate::model::{Call, CallEvent, CallRef, EventType, Hearing, Role};
-use crate::store::{CallFilter, CallPatch, Stats};
+use crate::model::{Call, CallDetail, CallEvent, CallRef, CallStatus, EventType, Hearing, Role};
+use crate::store::{Asked, CallFilter, CallPatch, Place, TooManyWords};
 
 /// Calls or events on one page, unless asked otherwise.
 const PAGE_DEFAULT: u16 = 50;
@@ -34,7 +34,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list))
         .routes(routes!(active))
         .routes(routes!(latest))
-        .routes(routes!(stats))
         .routes(routes!(view, change))
         .routes(routes!(events))
         .routes(routes!(listeners))
@@ -52,9 +51,10 @@ struct ListQuery {
     handled: Option<bool>,
     /// Whether it needs a person soon.
     urgent: Option<bool>,
-    /// Part of a number, name, note, tag, summary or call sid.
+    /// Any part of the customer's number; or words, all of which the name, the tags, the notes, the summary or
+    /// what was said must have: whole ones or beginnings, accents and case aside; at most 8. Or an id of the call.
     q: Option<String>,
-    /// Our number, E.164.
+    /// The customer's number or ours, E.164: with the customer's, what was before with them.
     number: Option<String>,
     /// Began at this time (RFC 3339) or later.
     from: Option<String>,
@@ -68,7 +68,8 @@ struct ListQuery {
 }
 
 impl ListQuery {
-    fn filter(&self) -> Result<CallFilter, ApiError> {
+    /// Which calls. `None`: whatever is asked for, no call is that.
+    fn filter(&self) -> Result<Option<CallFilter>, ApiError> {
         let time = |text: &Option<String>| match text {
             None => Ok(None),
             Some(text) => OffsetDateTime::parse(text, &Rfc3339)
@@ -78,21 +79,31 @@ impl ListQuery {
         let statuses = self.status.iter().flat_map(|words| words.split(','));
         let statuses = statuses
             .map(|word| word.parse().map_err(|_| ApiError::BadRequest("no such status".into())))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<HashSet<CallStatus>, _>>()?;
         let texts = || [&self.q, &self.number].into_iter().flatten();
         if texts().any(|text| text.len() > 200 || text.contains(char::is_control)) {
             let detail = "q and number may have at most 200 bytes and no control characters";
             return Err(ApiError::BadRequest(detail.into()));
         }
-        Ok(CallFilter {
-            statuses,
+        let q = self.q.as_deref().map(str::trim).unwrap_or_default();
+        let call: Option<CallRef> = q.parse().ok();
+        let words = match call {
+            Some(_) => Vec::new(),
+            None => Asked::read(q)
+                .map_err(|error: TooManyWords| ApiError::BadRequest(error.to_string().into()))?,
+        };
+        let nothing_to_look_for = call.is_none() && words.is_empty() && !q.is_empty();
+        let filter = CallFilter {
+            statuses: statuses.into_iter().collect(),
             handled: self.handled,
             urgent: self.urgent,
             number: self.number.clone(),
-            q: self.q.clone().filter(|q| !q.is_empty()),
+            words,
+            call,
             from: time(&self.from)?,
             to: time(&self.to)?,
-        })
+        };
+        Ok((!nothing_to_look_for).then_some(filter))
     }
 }
 
@@ -101,7 +112,8 @@ impl ListQuery {
 struct CallPage {
     /// Newest first.
     calls: Vec<Call>,
-    /// Send it as `cursor` for older calls. `null`: there are none.
+    /// Send it as `cursor` for older calls. `null`: there are none. It may come with fewer calls than asked for,
+    /// even none, when few of very many calls pass the filter.
     next_cursor: Option<String>,
 }
 
@@ -121,18 +133,18 @@ async fn list(
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(ApiError::BadRequest("limit must be between 1 and 200".into()));
     }
-    let before: Option<CallId> = match &query.cursor {
+    let after: Option<Place> = match &query.cursor {
         None => None,
         Some(cursor) => {
             Some(cursor.parse().map_err(|_| ApiError::BadRequest("not a cursor of ours".into()))?)
         }
     };
-    // One more than asked for tells whether there is a next page.
-    let mut calls = app.store.call_list(caller.tenant(), &query.filter()?, before, limit + 1).await?;
-    let more = calls.len() > usize::from(limit);
-    calls.truncate(usize::from(limit));
-    let next_cursor = calls.last().filter(|_| more).map(|call| call.id.to_string());
-    Ok(axum::Json(CallPage { calls, next_cursor }))
+    let Some(filter) = query.filter()? else {
+        return Ok(axum::Json(CallPage { calls: Vec::new(), next_cursor: None }));
+    };
+    let page = app.store.call_list(caller.tenant(), &filter, after, limit).await?;
+    let next_cursor = page.next.map(|place| place.to_string());
+    Ok(axum::Json(CallPage { calls: page.rows, next_cursor }))
 }
 
 /// Calls that are going on.
@@ -160,28 +172,23 @@ async fn active(
 ))]
 async fn latest(State(app): State<App>, By(caller, _): By<CallsRead>) -> Result<axum::Json<Call>, ApiError> {
     let newest = app.store.call_list(caller.tenant(), &CallFilter::default(), None, 1).await?;
-    newest.into_iter().next().map(axum::Json).ok_or(ApiError::NotFound)
-}
-
-/// Figures of all calls.
-#[utoipa::path(get, path = "/api/calls/stats", tag = "calls",
-    security(("bearer" = ["calls:read"])), responses((status = 200, body = Stats)))]
-async fn stats(State(app): State<App>, By(caller, _): By<CallsRead>) -> Result<axum::Json<Stats>, ApiError> {
-    let midnight = OffsetDateTime::now_utc().replace_time(time::Time::MIDNIGHT);
-    Ok(axum::Json(app.store.call_stats(caller.tenant(), midnight).await?))
+    newest.rows.into_iter().next().map(axum::Json).ok_or(ApiError::NotFound)
 }
 
 /// One call.
 #[utoipa::path(get, path = "/api/calls/{id}", tag = "calls",
     security(("bearer" = ["calls:read"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
-    responses((status = 200, body = Call), (status = 404, body = Problem)))]
+    responses((status = 200, body = CallDetail), (status = 404, body = Problem)))]
 async fn view(
     State(app): State<App>,
     By(caller, _): By<CallsRead>,
     Path(call): Path<CallRef>,
-) -> Result<axum::Json<Call>, ApiError> {
-    Ok(axum::Json(app.store.call_fetch(caller.tenant(), call).await?))
+) -> Result<axum::Json<CallDetail>, ApiError> {
+    let tenant = caller.tenant();
+    let found = app.store.call_fetch(tenant, call).await?;
+    let recordings = app.store.recording_list(tenant, call).await?;
+    Ok(axum::Json(CallDetail { call: found, recordings }))
 }
 
 /// What to change of a call. What is left out stays.

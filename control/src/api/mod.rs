@@ -1,11 +1,13 @@
 //! The HTTP API: `/api` but for Twilio's webhooks.
 
+mod analytics;
 mod audit;
 mod auth;
 mod calls;
 pub(crate) mod extract;
 mod invitations;
 mod keys;
+mod messages;
 mod numbers;
 mod password;
 mod sessions;
@@ -53,6 +55,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(auth::router())
         .merge(calls::router())
+        .merge(analytics::router())
+        .merge(messages::router())
         .merge(sessions::router())
         .merge(numbers::router())
         .merge(tenant::router())

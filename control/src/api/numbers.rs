@@ -14,7 +14,7 @@ use crate::App;
 use crate::audit::Action;
 use crate::auth::{By, NumbersRead, NumbersWrite};
 use crate::error::{ApiError, Problem};
-use crate::model::{Number, NumberSettings, Role, Route, is_e164};
+use crate::model::{Disclosure, Number, NumberSettings, Role, Route, is_e164};
 use crate::store::{NumberChange, NumberNew};
 
 /// Numbers that a tenant may have.
@@ -158,8 +158,11 @@ async fn remove(
 }
 
 fn check_settings(settings: &NumberSettings) -> Result<(), ApiError> {
-    match settings.dial.as_deref() {
-        Some(dial) if !is_e164(dial) => Err(ApiError::invalid("settings.dial must be E.164")),
-        _ => Ok(()),
+    if settings.dial.as_deref().is_some_and(|dial| !is_e164(dial)) {
+        return Err(ApiError::invalid("settings.dial must be E.164"));
+    }
+    match settings.disclosure.as_ref().map_or(Ok(()), Disclosure::check) {
+        Ok(()) => Ok(()),
+        Err(why) => Err(ApiError::invalid(format!("settings.{why}"))),
     }
 }

@@ -9,6 +9,7 @@ use crate::audit::{Action, Entry};
 use crate::config::{Bootstrap, BootstrapTwilio};
 use crate::model::{NumberSettings, Role, Route, is_e164};
 use crate::store::{NewUser, NumberNew, StoreError, Txn};
+use crate::twilio::accounts;
 use crate::{Shared, StartError};
 
 /// Makes what is missing; what is there stays, but for Twilio's auth token, which is brought up to date.
@@ -76,11 +77,15 @@ async fn put_twilio(
     if !is_e164(&wanted.number) || wanted.dial.as_deref().is_some_and(|dial| !is_e164(dial)) {
         return Err(StartError::Bootstrap("Twilio's number and whom it dials must be E.164"));
     }
-    let sealed = app.secrets.seal(tenant, wanted.account_sid, &wanted.auth_token);
-    if !txn.account_put(tenant, wanted.account_sid, &sealed, now).await? {
+    let secondary = wanted.auth_token_secondary.as_deref();
+    if secondary.is_some_and(str::is_empty) {
+        return Err(StartError::Bootstrap("Twilio's secondary auth token is empty"));
+    }
+    let sealed = accounts::seal(app, tenant, wanted.account_sid, &wanted.auth_token, secondary);
+    if !txn.account_put(tenant, wanted.account_sid, &sealed, app.secrets.id(), now).await? {
         return Err(StartError::Bootstrap("the Twilio account belongs to another tenant"));
     }
-    let settings = NumberSettings { dial: wanted.dial.clone() };
+    let settings = NumberSettings { dial: wanted.dial.clone(), disclosure: None };
     let number = NumberNew { number: &wanted.number, label: "", route: Route::Monitor, settings: &settings };
     let _there_already = txn.number_create(tenant, number, now).await?;
     Ok(())

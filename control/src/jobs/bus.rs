@@ -255,6 +255,10 @@ pub(super) async fn stream_ended(
     let data = json!({ "live": false, "reason": reason });
     txn.event(tenant, call, EventType::CallMedia, OffsetDateTime::now_utc(), data).await?;
     txn.commit().await?;
+    // Twilio ended it in order, with the call or by its own TwiML. Any other end may leave a call without audio.
+    if reason != "stopped" {
+        let _found_later_when_full = app.lost_streams.try_send((tenant, call));
+    }
     Ok(true)
 }
 

@@ -1,5 +1,6 @@
 //! What goes on without a request: the bus, the reconciler, forgetting.
 
+mod ask;
 pub(crate) mod audit;
 pub(crate) mod bootstrap;
 mod bus;
@@ -9,10 +10,13 @@ mod reconcile;
 use std::time::Duration;
 
 use common::bus::{NodeEvent, Received, Subscription};
+use common::{CallId, TenantId};
 use time::OffsetDateTime;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::App;
+use crate::jobs::ask::Asking;
 use crate::jobs::bus::Nodes;
 use crate::store::StoreError;
 
@@ -22,15 +26,23 @@ const FORGET: Duration = Duration::from_secs(60);
 /// How long after a doubt, or a database that failed, it is looked at again.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// Calls whose audio broke off that may wait to be looked at.
+pub(crate) const LOST_STREAMS: usize = 1024;
+
 /// Runs the jobs until the server stops. One task: the bus's messages are handled in order, and the
 /// reconciler never sees half of one.
-pub(crate) async fn run(app: App, mut events: Subscription<NodeEvent>) {
+pub(crate) async fn run(
+    app: App,
+    mut events: Subscription<NodeEvent>,
+    mut lost: mpsc::Receiver<(TenantId, CallId)>,
+) {
     let mut stopped = std::pin::pin!(app.stopped());
     let mut tick = interval(app.config.timings.tick);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut forget = interval(FORGET);
     forget.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut nodes = Nodes::new(Instant::now());
+    let mut asking = Asking::default();
     let mut bus_is_open = true;
     loop {
         tokio::select! {
@@ -45,7 +57,9 @@ pub(crate) async fn run(app: App, mut events: Subscription<NodeEvent>) {
                 }
                 None => bus_is_open = false,
             },
-            _ = tick.tick() => reconcile::tick(&app, &mut nodes).await,
+            Some((tenant, call)) = lost.recv() => asking.begin(&app, tenant, call, nodes.began),
+            () = asking.ended() => {}
+            _ = tick.tick() => reconcile::tick(&app, &mut nodes, &mut asking).await,
             _ = forget.tick() => forget_old(&app).await,
         }
     }

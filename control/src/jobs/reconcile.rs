@@ -1,23 +1,20 @@
 //! Ends what nobody ended: streams and sessions of dead gateways, and calls of which nobody speaks any
-//! more. So nothing is "in progress" for ever, whoever was killed and whatever was lost.
+//! more, once Twilio was asked for them. So nothing is "in progress" for ever, whoever was killed and whatever was
+//! lost.
 
-use common::bus::NodeCommand;
-use serde_json::json;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+use super::ask::Asking;
 use super::bus::{Nodes, Seen, session_ended, stream_ended};
 use crate::App;
-use crate::model::CallStatus;
-use crate::store::{StillCall, StoreError};
-use crate::twilio::apply;
-use crate::twilio::status::{End, EndSource, Report};
+use crate::store::StoreError;
 
 /// One look at everything.
-pub(super) async fn tick(app: &App, nodes: &mut Nodes) {
+pub(super) async fn tick(app: &App, nodes: &mut Nodes, asking: &mut Asking) {
     let done = async {
         close_dead_nodes(app, nodes).await?;
-        close_still_calls(app, nodes).await?;
+        ask_for_still_calls(app, nodes, asking).await?;
         close_unused_grants(app).await
     };
     if let Err(error) = done.await {
@@ -66,38 +63,11 @@ async fn close_dead_nodes(app: &App, nodes: &mut Nodes) -> Result<(), StoreError
     Ok(())
 }
 
-/// Ends calls without audio of which Twilio has not spoken for too long.
-async fn close_still_calls(app: &App, nodes: &Nodes) -> Result<(), StoreError> {
-    let silence = app.config.timings.call_silence;
-    // While we were down nobody could reach us: silence counts from our start at the earliest.
-    if nodes.began.elapsed() < silence {
-        return Ok(());
+/// Begins to ask Twilio for calls without audio of which it has not spoken for too long.
+async fn ask_for_still_calls(app: &App, nodes: &Nodes, asking: &mut Asking) -> Result<(), StoreError> {
+    for still in app.store.calls_still(OffsetDateTime::now_utc() - app.config.timings.call_silence).await? {
+        asking.begin(app, still.tenant, still.call, nodes.began);
     }
-    for still in app.store.calls_still(OffsetDateTime::now_utc() - silence).await? {
-        close_call(app, &still).await?;
-    }
-    Ok(())
-}
-
-async fn close_call(app: &App, still: &StillCall) -> Result<(), StoreError> {
-    let mut txn = app.store.begin(still.tenant).await?;
-    if !txn.call_is_still(still.tenant, still).await? {
-        return Ok(());
-    }
-    let end = End {
-        source: EndSource::Reconciled,
-        sequence: None,
-        status: CallStatus::Completed,
-        at: still.active_at,
-        seconds: None,
-    };
-    let now = OffsetDateTime::now_utc();
-    let data = json!({ "reason": "reconciled" });
-    apply(&mut txn, still.tenant, still.call, Report::Over(end), data, now).await?;
-    txn.commit().await?;
-    app.bus.commands.publish(NodeCommand::EndCall { call: still.call });
-    app.metrics.reconciled_calls.with_label_values(&["no_word"]).inc();
-    tracing::warn!(call = %still.call, "a call is closed: nobody has spoken of it for long");
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 
 pub(crate) mod quality;
 pub(crate) mod socket;
+pub(crate) mod transcript;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -113,6 +114,13 @@ impl Hub {
             .filter(|(_, channel)| !channel.newest.is_closed())
             .map(|(&id, _)| id)
             .collect()
+    }
+
+    /// Wakes the tenant's sockets: there may be something new that is no event.
+    pub(crate) fn nudge(&self, tenant: TenantId) {
+        if let Some(channel) = lock(&self.channels).get(&tenant) {
+            channel.newest.send_modify(|_| ());
+        }
     }
 
     /// Takes a place for one more socket of this person. `None`: they, or all together, have too many.

@@ -1,14 +1,14 @@
 //! Call records.
 
+use std::collections::HashMap;
+
 use common::{AccountSid, CallId, CallSid, NodeId, TenantId};
-use serde::Serialize;
 use sqlx::FromRow;
 use time::OffsetDateTime;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Sql, Store, StoreError, Tx, Txn, from_json, from_millis, from_word, millis, sql, to_json};
-use crate::model::{Call, CallRef, CallStatus, Direction, Media};
+use crate::model::{Call, CallRef, Direction, Media};
 
 /// A call to make a record of.
 pub(crate) struct NewCall<'a> {
@@ -20,23 +20,6 @@ pub(crate) struct NewCall<'a> {
     pub(crate) caller_name: Option<&'a str>,
 }
 
-/// Which calls a list has. `None` asks for nothing.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct CallFilter {
-    /// Any of these; none given means all.
-    pub(crate) statuses: Vec<CallStatus>,
-    pub(crate) handled: Option<bool>,
-    pub(crate) urgent: Option<bool>,
-    /// Our number, exactly.
-    pub(crate) number: Option<String>,
-    /// Part of a number, name, note, tag, summary or sid, whatever the case.
-    pub(crate) q: Option<String>,
-    /// Began at this time or later.
-    pub(crate) from: Option<OffsetDateTime>,
-    /// Began before this time.
-    pub(crate) to: Option<OffsetDateTime>,
-}
-
 /// What to change of a call. The outer `None` leaves a field, the inner one empties it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallPatch {
@@ -45,21 +28,6 @@ pub(crate) struct CallPatch {
     pub(crate) notes: Option<Option<String>>,
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) caller_name: Option<Option<String>>,
-}
-
-/// Figures of a tenant's calls.
-#[derive(Clone, Copy, Debug, FromRow, Serialize, ToSchema)]
-pub(crate) struct Stats {
-    /// All of them.
-    pub(crate) total: i64,
-    /// Begun since midnight UTC.
-    pub(crate) today: i64,
-    /// Not over.
-    pub(crate) active: i64,
-    /// Over, and nobody took care of it.
-    pub(crate) needs_attention: i64,
-    /// Mean length of those that were answered and are over, in seconds.
-    pub(crate) average_duration_seconds: Option<f64>,
 }
 
 #[derive(FromRow)]
@@ -138,77 +106,12 @@ impl Store {
         self.one::<Row>(tenant, select_one(tenant, call)).await?.read()
     }
 
-    /// The tenant's calls that pass the filter, newest first, from the one before `before` on.
-    pub(crate) async fn call_list(
-        &self,
-        tenant: TenantId,
-        filter: &CallFilter,
-        before: Option<CallId>,
-        limit: u16,
-    ) -> Result<Vec<Call>, StoreError> {
-        let mut list = sql(select_call!("WHERE c.tenant_id = $1")).bind(tenant.as_uuid());
-        if let Some(before) = before {
-            list = list.push_bind(" AND c.id < ", before.as_uuid());
-        }
-        if !filter.statuses.is_empty() {
-            let mut between = " AND c.status IN (";
-            for status in &filter.statuses {
-                list = list.push_bind(between, status.as_str());
-                between = ", ";
-            }
-            list = list.push(")");
-        }
-        if let Some(handled) = filter.handled {
-            list = list.push_bind(" AND c.is_handled = ", handled);
-        }
-        if let Some(urgent) = filter.urgent {
-            list = list.push_bind(" AND c.is_urgent = ", urgent);
-        }
-        if let Some(number) = &filter.number {
-            list = list.push_bind(" AND c.organization_number = ", number);
-        }
-        if let Some(from) = filter.from {
-            list = list.push_bind(" AND c.started_at >= ", millis(from));
-        }
-        if let Some(to) = filter.to {
-            list = list.push_bind(" AND c.started_at < ", millis(to));
-        }
-        if let Some(q) = &filter.q {
-            let pattern = contains(&q.to_ascii_lowercase());
-            let mut between = " AND (lower(";
-            for column in SEARCHED {
-                list = list.push(between).push(column).push_bind(") LIKE ", &pattern).push(" ESCAPE '!'");
-                between = " OR lower(";
-            }
-            list = list.push(")");
-        }
-        let rows: Vec<Row> =
-            self.all(tenant, list.push_bind(" ORDER BY c.id DESC LIMIT ", i64::from(limit))).await?;
-        rows.into_iter().map(Row::read).collect()
-    }
-
     /// The tenant's calls that are not over, newest first.
     pub(crate) async fn call_active(&self, tenant: TenantId) -> Result<Vec<Call>, StoreError> {
         let mut tx = self.read(tenant).await?;
         let calls = active(&mut tx, tenant).await?;
         tx.commit().await?;
         Ok(calls)
-    }
-
-    /// Figures of the tenant's calls; `midnight` begins today.
-    pub(crate) async fn call_stats(
-        &self,
-        tenant: TenantId,
-        midnight: OffsetDateTime,
-    ) -> Result<Stats, StoreError> {
-        let statement = sql("SELECT count(*) AS total,
-                 count(*) FILTER (WHERE started_at >= $2) AS today,
-                 count(*) FILTER (WHERE ended_at IS NULL) AS active,
-                 count(*) FILTER (WHERE ended_at IS NOT NULL AND NOT is_handled) AS needs_attention,
-                 CAST(avg(duration_seconds) FILTER (WHERE answered_at IS NOT NULL) AS DOUBLE PRECISION)
-                     AS average_duration_seconds
-             FROM calls WHERE tenant_id = $1");
-        self.one(tenant, statement.bind(tenant.as_uuid()).bind(millis(midnight))).await
     }
 }
 
@@ -238,6 +141,9 @@ impl Txn {
         .bind(millis(now))
         .run(&mut self.tx)
         .await?;
+        self.words_renew(tenant, call).await?;
+        let counted = self.counted(tenant, call).await?;
+        self.count(tenant, &counted, 1).await?;
         Ok((call, true))
     }
 
@@ -267,6 +173,7 @@ impl Txn {
         call: CallId,
         patch: &CallPatch,
     ) -> Result<(), StoreError> {
+        let before = self.counted(tenant, call).await?;
         sql("UPDATE calls SET is_handled = coalesce($3, is_handled), is_urgent = coalesce($4, is_urgent),
                  tags = coalesce($5, tags),
                  notes = CASE WHEN $6 THEN $7 ELSE notes END,
@@ -283,20 +190,12 @@ impl Txn {
         .bind(patch.caller_name.as_ref().and_then(Option::as_ref))
         .run(&mut self.tx)
         .await?;
-        Ok(())
+        if patch.tags.is_some() || patch.notes.is_some() || patch.caller_name.is_some() {
+            self.words_renew(tenant, call).await?;
+        }
+        self.count_again(tenant, call, &before).await
     }
 }
-
-/// What `q` looks through.
-const SEARCHED: [&str; 7] = [
-    "c.customer_number",
-    "c.organization_number",
-    "c.caller_name",
-    "c.notes",
-    "c.summary",
-    "c.tags",
-    "c.call_sid",
-];
 
 /// The tenant's calls that are not over, newest first; at most 1000.
 pub(super) async fn active(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Call>, StoreError> {
@@ -314,30 +213,38 @@ pub(super) async fn by_id(tx: &mut Tx, tenant: TenantId, call: CallId) -> Result
 /// Our id of a call that the tenant has.
 pub(super) async fn id_of(tx: &mut Tx, tenant: TenantId, call: CallRef) -> Result<Uuid, StoreError> {
     let statement = sql("SELECT c.id FROM calls c WHERE c.tenant_id = $1").bind(tenant.as_uuid());
-    let (id,) = and_is(statement, call).one::<(Uuid,)>(tx).await?;
+    let (id,) = and_is(statement, "c", call).one::<(Uuid,)>(tx).await?;
     Ok(id)
 }
 
+/// These calls, in this order. One that is not there is left out.
+pub(super) async fn of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ids: impl ExactSizeIterator<Item = Uuid> + Clone,
+) -> Result<Vec<Call>, StoreError> {
+    let Some(last) = ids.clone().last() else { return Ok(Vec::new()) };
+    // To a power of two, with the last one repeated: so there are few statements to prepare.
+    let wanted = ids.len().next_power_of_two();
+    let mut between = " AND c.id IN (";
+    let mut select = sql(select_call!("WHERE c.tenant_id = $1")).bind(tenant.as_uuid());
+    for id in ids.clone().chain(std::iter::repeat(last)).take(wanted) {
+        select = select.push_bind(std::mem::replace(&mut between, ", "), id);
+    }
+    let rows: Vec<Row> = select.push(")").all(tx).await?;
+    let mut calls: HashMap<Uuid, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
+    ids.filter_map(|id| calls.remove(&id)).map(Row::read).collect()
+}
+
 fn select_one(tenant: TenantId, call: CallRef) -> Sql {
-    and_is(sql(select_call!("WHERE c.tenant_id = $1")).bind(tenant.as_uuid()), call)
+    and_is(sql(select_call!("WHERE c.tenant_id = $1")).bind(tenant.as_uuid()), "c", call)
 }
 
-fn and_is(statement: Sql, call: CallRef) -> Sql {
+/// More of a statement: the call of this table is this one.
+pub(super) fn and_is(statement: Sql, table: &str, call: CallRef) -> Sql {
+    let statement = statement.push(" AND ").push(table);
     match call {
-        CallRef::Id(id) => statement.push_bind(" AND c.id = ", id.as_uuid()),
-        CallRef::Sid(sid) => statement.push_bind(" AND c.call_sid = ", sid.as_str()),
+        CallRef::Id(id) => statement.push_bind(".id = ", id.as_uuid()),
+        CallRef::Sid(sid) => statement.push_bind(".call_sid = ", sid.as_str()),
     }
-}
-
-/// The LIKE pattern for "contains this text".
-fn contains(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }

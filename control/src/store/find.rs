@@ -33,8 +33,6 @@ pub(crate) struct HeldSession {
 pub(crate) struct StillCall {
     pub(crate) tenant: TenantId,
     pub(crate) call: CallId,
-    /// The last sign of life.
-    pub(crate) active_at: OffsetDateTime,
 }
 
 impl Store {
@@ -117,6 +115,18 @@ impl Store {
         .await
     }
 
+    /// The tenants with auth tokens that are sealed with another key than that of this id.
+    pub(crate) async fn tenants_with_old_seals(&self, key_id: &str) -> Result<Vec<TenantId>, StoreError> {
+        self.which(
+            Sql::each(
+                "SELECT DISTINCT tenant_id FROM twilio_accounts WHERE key_id IS DISTINCT FROM $1",
+                "SELECT tenants_with_old_seals($1)",
+            )
+            .bind(key_id),
+        )
+        .await
+    }
+
     /// The streams that we think are with this gateway.
     pub(crate) async fn node_streams(&self, node: NodeId) -> Result<Vec<HeldStream>, StoreError> {
         let rows: Vec<(Uuid, Uuid, i64)> = self
@@ -181,12 +191,13 @@ impl Store {
                 .bind(millis(before)),
             )
             .await?;
-        rows.into_iter()
-            .map(|(tenant, call, active_at)| {
-                let (tenant, call) = (TenantId::from_uuid(tenant), CallId::from_uuid(call));
-                Ok(StillCall { tenant, call, active_at: from_millis(active_at)? })
+        Ok(rows
+            .into_iter()
+            .map(|(tenant, call, _)| StillCall {
+                tenant: TenantId::from_uuid(tenant),
+                call: CallId::from_uuid(call),
             })
-            .collect()
+            .collect())
     }
 
     /// The tenants with sessions that were granted and never connected until `before`; at most 100.

@@ -13,22 +13,30 @@
 mod accounts;
 mod audit;
 mod calls;
+mod counts;
 mod cut_off;
 mod error;
 mod events;
 mod find;
+mod index;
 mod invitations;
 mod keys;
+mod legs;
+mod lists;
+mod messages;
 mod nodes;
 mod numbers;
 mod open;
 mod progress;
+mod ranges;
+mod recordings;
 mod sessions;
 mod sign_ins;
 mod sql;
 mod tenants;
 mod turns;
 mod users;
+mod words;
 
 use std::sync::Arc;
 
@@ -39,19 +47,27 @@ use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use time::OffsetDateTime;
 use tokio::sync::OwnedMutexGuard;
 
+pub(crate) use accounts::SealedTokens;
 pub(crate) use audit::AuditFilter;
-pub(crate) use calls::{CallFilter, CallPatch, NewCall, Stats};
+pub(crate) use calls::{CallPatch, NewCall};
+pub(crate) use counts::{Alike, Stats};
 pub(crate) use cut_off::{Opener, Whose};
 pub use error::{OpenError, StoreError};
 pub(crate) use events::LiveMessage;
-pub(crate) use find::{HeldStream, StillCall};
+pub(crate) use find::HeldStream;
+pub(crate) use index::words_of;
 pub(crate) use invitations::NewInvitation;
 pub(crate) use keys::{GoodKey, NewKey};
+pub(crate) use legs::{CallLeg, StreamTry};
+pub(crate) use lists::{CallFilter, Place};
+pub(crate) use messages::NewMessage;
 pub(crate) use numbers::{NumberChange, NumberNew};
 pub use open::migrate;
+pub(crate) use recordings::RecordingReport;
 pub(crate) use sessions::{NewSession, SessionState};
 pub(crate) use sign_ins::{Rotation, SignIn};
 pub(crate) use users::{NewUser, UserAuth, UserPatch};
+pub(crate) use words::{Asked, TooManyWords};
 
 use crate::live::Hub;
 use sql::{Record, Sql, Tx, sql};
@@ -100,7 +116,7 @@ impl Store {
                 (turn, tx)
             }
         };
-        Ok(Txn { tx, hub: self.hub.clone(), recorded: Vec::new(), _turn: turn })
+        Ok(Txn { tx, hub: self.hub.clone(), recorded: Vec::new(), nudges: Vec::new(), _turn: turn })
     }
 
     /// Lets what runs finish, and closes the database in order.
@@ -178,6 +194,8 @@ pub(crate) struct Txn {
     tx: Tx,
     hub: Hub,
     recorded: Vec<events::Recorded>,
+    /// Whose readers are woken though there is no event.
+    nudges: Vec<TenantId>,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -191,6 +209,9 @@ impl Txn {
             self.tx.commit().await?;
             for (tenant, message) in messages {
                 self.hub.publish(tenant, message);
+            }
+            for tenant in self.nudges {
+                self.hub.nudge(tenant);
             }
             Ok(())
         });

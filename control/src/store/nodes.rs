@@ -3,8 +3,11 @@
 use common::{CallId, NodeId, TenantId};
 use time::OffsetDateTime;
 
-use super::{StillCall, Store, StoreError, Txn, millis, sql};
+use super::{Store, StoreError, Txn, millis, sql};
 use crate::model::Route;
+
+/// A stream that has lasted this long goes well: should it break, asking for others begins anew.
+const STEADY: time::Duration = time::Duration::minutes(1);
 
 impl Store {
     /// The route of the number that this call came to, when nobody holds its audio as far as we know.
@@ -23,18 +26,19 @@ impl Store {
 }
 
 impl Txn {
-    /// Whether the call is still as [`Store::calls_still`] found it.
+    /// Whether the call is still without an end, audio and any sign of life since `active_at`.
     pub(crate) async fn call_is_still(
         &mut self,
         tenant: TenantId,
-        still: &StillCall,
+        call: CallId,
+        active_at: OffsetDateTime,
     ) -> Result<bool, StoreError> {
         let found: Option<(i64,)> =
             sql("SELECT active_at FROM calls WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL
                AND media_node IS NULL AND active_at = $3")
             .bind(tenant.as_uuid())
-            .bind(still.call.as_uuid())
-            .bind(millis(still.active_at))
+            .bind(call.as_uuid())
+            .bind(millis(active_at))
             .optional(&mut self.tx)
             .await?;
         Ok(found.is_some())
@@ -47,12 +51,15 @@ impl Txn {
         node: NodeId,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        sql("UPDATE calls SET active_at = $3 WHERE tenant_id = $1 AND media_node = $2 AND active_at < $3")
-            .bind(tenant.as_uuid())
-            .bind(node.as_uuid())
-            .bind(millis(now))
-            .run(&mut self.tx)
-            .await?;
+        sql("UPDATE calls SET active_at = $3,
+                 stream_tries = CASE WHEN media_since < $4 THEN 0 ELSE stream_tries END
+             WHERE tenant_id = $1 AND media_node = $2 AND active_at < $3")
+        .bind(tenant.as_uuid())
+        .bind(node.as_uuid())
+        .bind(millis(now))
+        .bind(millis(now - STEADY))
+        .run(&mut self.tx)
+        .await?;
         Ok(())
     }
 

@@ -32,6 +32,7 @@ impl Txn {
         progress: &Progress,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
+        let before = self.counted(tenant, call).await?;
         sql("UPDATE calls SET started_at = $3, answered_at = $4, ended_at = $5, status = $6,
                  duration_seconds = $7, end_source = $8, end_sequence = $9, end_at = $10, end_seconds = $11,
                  active_at = CASE WHEN active_at < $12 THEN $12 ELSE active_at END
@@ -50,7 +51,8 @@ impl Txn {
         .bind(millis(now))
         .run(&mut self.tx)
         .await?;
-        Ok(())
+        self.words_move(tenant, call, millis(progress.started_at)).await?;
+        self.count_again(tenant, call, &before).await
     }
 
     /// Remembers the highest `SequenceNumber`, and says whether this one came after a higher one.

@@ -49,6 +49,8 @@ pub(super) enum Value {
     Text(Option<String>),
     /// `BLOB` of 16 bytes, `UUID`.
     Id(Option<Uuid>),
+    /// `REAL`, `DOUBLE PRECISION`.
+    Real(Option<f64>),
     /// `BLOB`, `BYTEA`.
     Bytes(Option<Vec<u8>>),
 }
@@ -73,6 +75,7 @@ values! {
     i64 => Int,
     u32 => Int,
     bool => Bool,
+    f64 => Real,
     &str => Text,
     &String => Text,
     String => Text,
@@ -162,6 +165,27 @@ impl Sql {
         self.optional(tx).await?.ok_or(StoreError::NotFound)
     }
 
+    /// How the database would run it, a line each step.
+    pub(super) async fn explain(self, tx: &mut Tx) -> Result<String, StoreError> {
+        let prefix = Self::each("EXPLAIN QUERY PLAN ", "EXPLAIN (COSTS OFF) ");
+        let statement = Self {
+            sqlite: prefix.sqlite + self.sqlite,
+            postgres: prefix.postgres + self.postgres,
+            values: self.values,
+        };
+        let steps: Vec<String> = match tx {
+            Tx::Sqlite(_) => {
+                let rows: Vec<(i64, i64, i64, String)> = statement.all(tx).await?;
+                rows.into_iter().map(|(.., step)| step).collect()
+            }
+            Tx::Postgres(_) => {
+                let rows: Vec<(String,)> = statement.all(tx).await?;
+                rows.into_iter().map(|(step,)| step).collect()
+            }
+        };
+        Ok(steps.join("\n"))
+    }
+
     /// All rows.
     pub(super) async fn all<T: Record>(self, tx: &mut Tx) -> Result<Vec<T>, StoreError> {
         Ok(match tx {
@@ -184,6 +208,7 @@ fn arguments<A>(values: Vec<Value>) -> Result<A, StoreError>
 where
     A: Arguments,
     for<'q> Option<i64>: Encode<'q, A::Database> + Type<A::Database>,
+    for<'q> Option<f64>: Encode<'q, A::Database> + Type<A::Database>,
     for<'q> Option<bool>: Encode<'q, A::Database> + Type<A::Database>,
     for<'q> Option<String>: Encode<'q, A::Database> + Type<A::Database>,
     for<'q> Option<Uuid>: Encode<'q, A::Database> + Type<A::Database>,
@@ -194,6 +219,7 @@ where
         match value {
             Value::Int(value) => arguments.add(value),
             Value::Bool(value) => arguments.add(value),
+            Value::Real(value) => arguments.add(value),
             Value::Text(value) => arguments.add(value),
             Value::Id(value) => arguments.add(value),
             Value::Bytes(value) => arguments.add(value),

@@ -15,7 +15,10 @@ use super::{Outcome, Webhook, answer, apply, receive};
 use crate::App;
 use crate::error::{ApiError, Problem};
 use crate::model::EventType;
-use crate::store::{NewCall, StoreError, Txn};
+use crate::store::{NewCall, RecordingReport, StoreError, Txn};
+
+/// Longest address of a recording that is kept, in bytes.
+const MAX_URL: usize = 500;
 
 type Taken = Result<(Outcome, Response), ApiError>;
 
@@ -139,15 +142,41 @@ async fn take_recording(app: &App, request: Request) -> Taken {
     let hook = receive(app, request).await?;
     let form = &hook.form;
     let sid = call_sid(&hook)?;
-    let recording =
-        form.text("RecordingSid").ok_or(ApiError::BadRequest("RecordingSid is missing".into()))?;
+    let recording = form.get("RecordingSid").and_then(|sid| sid.parse().ok());
+    let recording = recording.ok_or(ApiError::BadRequest("RecordingSid is missing or no sid".into()))?;
     let word = form.text("RecordingStatus").unwrap_or_else(|| "completed".to_owned());
+    let url = form.get("RecordingUrl").filter(|url| url.len() <= MAX_URL && is_https(url));
+    let report = RecordingReport {
+        sid: recording,
+        status: &word,
+        duration_seconds: form.number("RecordingDuration"),
+        channels: form.number("RecordingChannels"),
+        url,
+        error_code: form.number("ErrorCode"),
+    };
     let mut recorded = json!({ "sid": recording, "status": word });
-    put(&mut recorded, "duration_seconds", form.number("RecordingDuration").map(Value::from));
-    put(&mut recorded, "channels", form.number("RecordingChannels").map(Value::from));
-    put(&mut recorded, "error_code", form.number("ErrorCode").map(Value::from));
-    let key = format!("recording:{recording}:{word}");
-    note(app, &hook, sid, &key, EventType::CallUpdated, json!({ "recording": recorded })).await
+    put(&mut recorded, "duration_seconds", report.duration_seconds.map(Value::from));
+    put(&mut recorded, "channels", report.channels.map(Value::from));
+    put(&mut recorded, "error_code", report.error_code.map(Value::from));
+
+    let now = OffsetDateTime::now_utc();
+    let mut txn = app.store.begin(hook.tenant).await?;
+    let Some(call) = txn.call_by_sid(hook.tenant, sid).await? else {
+        return Ok(done(Outcome::Ignored));
+    };
+    if !txn.receipt_keep(hook.tenant, call, &format!("recording:{recording}:{word}"), now).await? {
+        return Ok(done(Outcome::Duplicate));
+    }
+    if !txn.recording_put(hook.tenant, call, &report, now).await? {
+        return Ok(done(Outcome::Ignored));
+    }
+    txn.event(hook.tenant, call, EventType::CallUpdated, now, json!({ "recording": recorded })).await?;
+    txn.commit().await?;
+    Ok(done(Outcome::Ok))
+}
+
+fn is_https(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| url.scheme() == "https")
 }
 
 /// Records something about a call that changes nothing in its record, once.

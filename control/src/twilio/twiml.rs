@@ -5,8 +5,11 @@ use std::io;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
+use super::pass::GRANT;
+use crate::model::Disclosure;
+
 /// Name of our stream on a call, by which it could be stopped.
-const STREAM_NAME: &str = "partyline";
+pub(crate) const STREAM_NAME: &str = "partyline";
 
 /// How long a monitored call without a destination stays open, in seconds.
 const OPEN_LINE: &str = "120";
@@ -26,12 +29,23 @@ pub(crate) struct Stream<'a> {
     pub(crate) grant: &'a str,
 }
 
-/// Streams both voices, and rings `dial`.
-pub(crate) fn monitor(stream: Stream<'_>, dial: Option<&str>) -> String {
+/// What a call gets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Script<'a> {
+    /// Said before all else.
+    pub(crate) disclosure: Option<&'a Disclosure>,
+    pub(crate) stream: Stream<'a>,
+    /// Whom to ring.
+    pub(crate) dial: Option<&'a str>,
+}
+
+/// Streams both voices, and rings.
+pub(crate) fn monitor(script: Script<'_>) -> String {
     document(|xml| {
+        write_disclosure(xml, script.disclosure)?;
         xml.create_element("Start")
-            .write_inner_content(|xml| write_stream(xml, stream, Some("both_tracks")))?;
-        match dial {
+            .write_inner_content(|xml| write_stream(xml, script.stream, Some("both_tracks")))?;
+        match script.dial {
             Some(number) => write_dial(xml, number),
             None => {
                 xml.create_element("Say").write_text_content(BytesText::new(NO_DESTINATION))?;
@@ -42,14 +56,25 @@ pub(crate) fn monitor(stream: Stream<'_>, dial: Option<&str>) -> String {
     })
 }
 
-/// Connects the caller with the stream's other end, and when that leaves, rings `dial` or hangs up.
-pub(crate) fn agent(stream: Stream<'_>, dial: Option<&str>) -> String {
+/// Connects the caller with the stream's other end. When that ends, however it does, Twilio comes back to `resume` for
+/// what to do next. `pause`: for a second the caller waits first.
+pub(crate) fn agent(script: Script<'_>, resume: &str, pause: bool) -> String {
     document(|xml| {
-        xml.create_element("Connect").write_inner_content(|xml| write_stream(xml, stream, None))?;
-        match dial {
-            Some(number) => write_dial(xml, number),
-            None => xml.create_element("Hangup").write_empty().map(drop),
+        write_disclosure(xml, script.disclosure)?;
+        if pause {
+            xml.create_element("Pause").with_attribute(("length", "1")).write_empty()?;
         }
+        xml.create_element("Connect").write_inner_content(|xml| write_stream(xml, script.stream, None))?;
+        let redirect = xml.create_element("Redirect").with_attribute(("method", "POST"));
+        redirect.write_text_content(BytesText::new(resume)).map(drop)
+    })
+}
+
+/// Rings `dial`, or hangs up: for a caller who has nobody to talk to any more.
+pub(crate) fn leave(dial: Option<&str>) -> String {
+    document(|xml| match dial {
+        Some(number) => write_dial(xml, number),
+        None => xml.create_element("Hangup").write_empty().map(drop),
     })
 }
 
@@ -72,10 +97,22 @@ fn write_stream(xml: &mut Writer<Vec<u8>>, stream: Stream<'_>, track: Option<&st
         .with_attribute(("statusCallback", stream.status_callback))
         .with_attribute(("statusCallbackMethod", "POST"))
         .write_inner_content(|xml| {
-            let parameter = xml.create_element("Parameter").with_attribute(("name", "grant"));
+            let parameter = xml.create_element("Parameter").with_attribute(("name", GRANT));
             parameter.with_attribute(("value", stream.grant)).write_empty().map(drop)
         })?;
     Ok(())
+}
+
+fn write_disclosure(xml: &mut Writer<Vec<u8>>, disclosure: Option<&Disclosure>) -> io::Result<()> {
+    let Some(disclosure) = disclosure else { return Ok(()) };
+    let mut say = xml.create_element("Say");
+    if let Some(voice) = &disclosure.voice {
+        say = say.with_attribute(("voice", voice.as_str()));
+    }
+    if let Some(language) = &disclosure.language {
+        say = say.with_attribute(("language", language.as_str()));
+    }
+    say.write_text_content(BytesText::new(&disclosure.text)).map(drop)
 }
 
 fn write_dial(xml: &mut Writer<Vec<u8>>, number: &str) -> io::Result<()> {
@@ -100,10 +137,12 @@ mod tests {
     const STREAM: Stream<'_> =
         Stream { url: "wss://gw/t/a", status_callback: "https://c/s?a=1&b=2", grant: "g" };
 
+    const SCRIPT: Script<'_> = Script { disclosure: None, stream: STREAM, dial: Some("+15550100") };
+
     #[test]
     fn a_monitored_call_is_streamed_and_rings() {
         assert_eq!(
-            monitor(STREAM, Some("+15550100")),
+            monitor(SCRIPT),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Start><Stream name=\"partyline\" \
              url=\"wss://gw/t/a\" track=\"both_tracks\" statusCallback=\"https://c/s?a=1&amp;b=2\" \
              statusCallbackMethod=\"POST\"><Parameter name=\"grant\" value=\"g\"/></Stream></Start>\
@@ -113,23 +152,44 @@ mod tests {
 
     #[test]
     fn a_call_without_destination_stays_open_and_says_so() {
-        let xml = monitor(STREAM, None);
+        let xml = monitor(Script { dial: None, ..SCRIPT });
         assert!(xml.contains("</Start><Say>This number is connected"), "{xml}");
         assert!(xml.ends_with("<Pause length=\"120\"/></Response>"), "{xml}");
     }
 
     #[test]
-    fn an_agents_call_goes_on_after_the_stream() {
-        let xml = agent(STREAM, None);
-        assert!(xml.contains("<Connect><Stream ") && !xml.contains("track="), "{xml}");
-        assert!(xml.ends_with("</Connect><Hangup/></Response>"), "{xml}");
-        assert!(agent(STREAM, Some("+15550100")).ends_with("+15550100</Dial></Response>"));
+    fn an_agents_call_comes_back_after_the_stream() {
+        let xml = agent(SCRIPT, "https://c/resume", false);
+        assert!(xml.contains("<Response><Connect><Stream ") && !xml.contains("track="), "{xml}");
+        let end = "</Connect><Redirect method=\"POST\">https://c/resume</Redirect></Response>";
+        assert!(xml.ends_with(end), "{xml}");
+        assert!(agent(SCRIPT, "https://c", true).contains("<Response><Pause length=\"1\"/><Connect>"));
+        assert!(leave(Some("+15550100")).ends_with("+15550100</Dial></Response>"));
+        assert!(leave(None).ends_with("<Response><Hangup/></Response>"));
+    }
+
+    #[test]
+    fn what_must_be_said_is_said_first() {
+        let disclosure = Disclosure {
+            text: "Heard & recorded".to_owned(),
+            language: Some("en-GB".to_owned()),
+            voice: Some("Polly.Amy".to_owned()),
+        };
+        let script = Script { disclosure: Some(&disclosure), ..SCRIPT };
+        let say = "<Response><Say voice=\"Polly.Amy\" language=\"en-GB\">Heard &amp; recorded</Say>";
+        assert!(monitor(script).contains(&format!("{say}<Start>")));
+        assert!(agent(script, "https://c", false).contains(&format!("{say}<Connect>")));
     }
 
     #[test]
     fn what_could_be_markup_is_escaped() {
-        let stream = Stream { grant: "\"><Hangup/>", ..STREAM };
-        let xml = monitor(stream, Some("<Hangup/>"));
-        assert!(!xml.contains("<Hangup/>"), "{xml}");
+        let markup = "\"><Hangup/>".to_owned();
+        let disclosure =
+            Disclosure { text: markup.clone(), language: Some(markup.clone()), voice: Some(markup.clone()) };
+        let stream = Stream { grant: &markup, ..STREAM };
+        let script = Script { disclosure: Some(&disclosure), stream, dial: Some("<Hangup/>") };
+        for xml in [monitor(script), agent(script, "<Hangup/>", false)] {
+            assert!(!xml.contains("<Hangup/>"), "{xml}");
+        }
     }
 }

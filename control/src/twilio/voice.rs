@@ -1,24 +1,23 @@
 //! A call comes: what shall Twilio do with it?
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
-use common::token::{SignatureDigests, StreamGrant, StreamKind, StreamTicket};
-use common::{CallId, CallSid, TicketId};
+use common::token::StreamKind;
+use common::{CallId, CallSid};
 use serde_json::json;
 use time::OffsetDateTime;
 
+use super::pass::STREAM_TRIES;
+use super::pass::{Of, pass};
 use super::status::{Report, report};
-use super::{Outcome, Webhook, answer, apply, receive, signature, twiml};
+use super::{Outcome, Webhook, answer, apply, receive, twiml};
 use crate::App;
 use crate::error::{ApiError, Problem};
-use crate::model::{Direction, EventType, Number, Route};
-use crate::store::{NewCall, StoreError};
-
-/// How long a ticket opens a stream. Twilio connects at once.
-const TICKET: Duration = Duration::from_secs(60);
+use crate::model::{Direction, Disclosure, EventType, Number, Route};
+use crate::store::{NewCall, StoreError, StreamTry};
 
 /// The voice webhook of a number: answers TwiML.
 #[utoipa::path(post, path = "/api/twilio/voice", tag = "twilio", security(()),
@@ -111,36 +110,78 @@ async fn open(
 
 /// The TwiML for a call to this number, with a fresh ticket.
 fn instructions(app: &App, hook: &Webhook, call: CallId, call_sid: CallSid, number: &Number) -> String {
-    let exp = (OffsetDateTime::now_utc() + TICKET).unix_timestamp();
-    let ticket = StreamTicket {
-        id: TicketId::new(),
-        tenant: hook.tenant,
-        call,
-        call_sid,
-        account_sid: hook.account,
-        kind: match number.route {
-            Route::Monitor => StreamKind::Monitor,
-            Route::Agent => StreamKind::Agent,
-        },
-        exp,
+    let disclosure = number.settings.disclosure.as_ref();
+    script(app, hook, (call, call_sid), number, disclosure, false)
+}
+
+/// As it was when the call came, or as it is when it comes back: then nothing is disclosed again.
+fn script(
+    app: &App,
+    hook: &Webhook,
+    (call, call_sid): (CallId, CallSid),
+    number: &Number,
+    disclosure: Option<&Disclosure>,
+    pause: bool,
+) -> String {
+    let kind = match number.route {
+        Route::Monitor => StreamKind::Monitor,
+        Route::Agent => StreamKind::Agent,
     };
-    let gateway = app.gateways.for_new_call(Instant::now());
-    let url = format!("{}/twilio/media/{}", gateway.websocket(), app.signer.sign(&ticket));
-    let signatures = signature::of_socket(&hook.auth_token, &url);
-    let grant = StreamGrant {
-        ticket: ticket.id,
-        call_sid,
-        account_sid: hook.account,
-        signatures: SignatureDigests::of(signatures.iter().map(String::as_str)),
-        exp,
-    };
-    let grant = app.signer.sign(&grant);
-    let status_callback = format!("{}/api/twilio/stream", app.public_url.as_str());
-    let stream = twiml::Stream { url: &url, status_callback: &status_callback, grant: &grant };
-    let dial = number.settings.dial.as_deref();
+    let of = Of { tenant: hook.tenant, account_sid: hook.account, call, call_sid };
+    // The token that signed this request signs the stream too, in a moment.
+    let pass = pass(app, of, kind, std::slice::from_ref(&hook.auth_token));
+    let stream = twiml::Stream { url: &pass.url, status_callback: &pass.status_callback, grant: &pass.grant };
+    let script = twiml::Script { disclosure, stream, dial: number.settings.dial.as_deref() };
     match number.route {
-        Route::Monitor => twiml::monitor(stream, dial),
-        Route::Agent => twiml::agent(stream, dial),
+        Route::Monitor => twiml::monitor(script),
+        Route::Agent => {
+            let resume = format!("{}/api/twilio/resume", app.public_url.as_str());
+            twiml::agent(script, &resume, pause)
+        }
+    }
+}
+
+/// Where Twilio comes back when the stream of an agent's call has ended: it may have broken, and the caller is still
+/// there. They get another, a few times; then the number's `dial` rings, or it hangs up.
+#[utoipa::path(post, path = "/api/twilio/resume", tag = "twilio", security(()),
+    request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "TwiML", body = String, content_type = "text/xml"),
+        (status = 403, description = "Not signed by Twilio", body = Problem),
+    ))]
+pub(super) async fn resume(State(app): State<App>, request: Request) -> Response {
+    let result = take_back(&app, request).await;
+    answer(&app, "resume", result)
+}
+
+async fn take_back(app: &App, request: Request) -> Result<(Outcome, Response), ApiError> {
+    let hook = receive(app, request).await?;
+    let call_sid: CallSid = hook
+        .form
+        .get("CallSid")
+        .and_then(|sid| sid.parse().ok())
+        .ok_or(ApiError::BadRequest("CallSid is missing or no sid".into()))?;
+    let number = match app.store.number_fetch(hook.tenant, &sides(&hook).organization).await {
+        Ok(number) => number,
+        Err(StoreError::NotFound) => return Ok((Outcome::Ignored, xml(twiml::leave(None)))),
+        Err(error) => return Err(error.into()),
+    };
+    let leave = || xml(twiml::leave(number.settings.dial.as_deref()));
+    let now = OffsetDateTime::now_utc();
+    let mut txn = app.store.begin(hook.tenant).await?;
+    let Some(call) = txn.call_by_sid(hook.tenant, call_sid).await? else {
+        return Ok((Outcome::Ignored, leave()));
+    };
+    // Twilio says that the stream is over, whatever its gateway has told so far.
+    let limits = (STREAM_TRIES, Duration::ZERO);
+    match txn.stream_try(hook.tenant, call, limits, true, now).await? {
+        StreamTry::Nth(n) => {
+            txn.event(hook.tenant, call, EventType::CallMedia, now, json!({ "restart": n })).await?;
+            txn.commit().await?;
+            // At once at first; should it break again, more slowly.
+            Ok((Outcome::Ok, xml(script(app, &hook, (call, call_sid), &number, None, n > 1))))
+        }
+        StreamTry::Later | StreamTry::Never => Ok((Outcome::Ok, leave())),
     }
 }
 

@@ -51,10 +51,13 @@ const TABLE: &[Row] = &[
     row("GET", "/api/calls/active", READ, ALL),
     row("GET", "/api/calls/latest", READ, OF_A_CALL),
     row("GET", "/api/calls/stats", READ, ALL),
+    row("GET", "/api/calls/analytics", READ, ALL),
     row("GET", "/api/calls/{id}", READ, OF_A_CALL),
     row("PATCH", "/api/calls/{id}", Keys::With("calls:write"), [401, 403, 200, 200, 200, 404]),
     row("GET", "/api/calls/{id}/events", READ, OF_A_CALL),
     row("GET", "/api/calls/{id}/listeners", READ, OF_A_CALL),
+    row("GET", "/api/calls/{id}/messages", READ, OF_A_CALL),
+    row("GET", "/api/calls/{id}/transcript", READ, OF_A_CALL),
     // Agents hear their own calls, and no call is anybody's own yet.
     row("POST", "/api/calls/{id}/sessions", LISTEN, [401, 201, 403, 201, 201, 404]),
     // An admin's session.
@@ -82,6 +85,7 @@ const TABLE: &[Row] = &[
     // Without an upgrade to a WebSocket it is a bad request, of somebody who may.
     row("GET", "/api/live", READ, [401, 400, 400, 400, 400, 400]),
     row("POST", "/api/twilio/voice", Keys::Apart, SIGNED),
+    row("POST", "/api/twilio/resume", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/status", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/stream", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/recording", Keys::Apart, SIGNED),

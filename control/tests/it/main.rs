@@ -8,6 +8,8 @@
 
 mod description;
 mod postgres;
+mod rest;
+mod twiml_page;
 
 /// Where a server keeps its records.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,16 +23,24 @@ mod on_sqlite {
     const STORE: crate::Store = crate::Store::Sqlite;
 
     mod access;
+    mod asking;
     mod audit;
     mod auth;
+    mod auth_tokens;
     mod calls;
     mod cut_off;
+    mod figures;
     mod gateways;
     mod keys;
+    mod lists;
     mod live;
+    mod messages;
     mod odd;
+    mod orders;
     mod races;
     mod reconcile;
+    mod recordings;
+    mod routes;
     mod server;
     mod sessions;
     mod tenants;
@@ -42,16 +52,24 @@ mod on_postgres {
     const STORE: crate::Store = crate::Store::Postgres;
 
     mod access;
+    mod asking;
     mod audit;
     mod auth;
+    mod auth_tokens;
     mod calls;
     mod cut_off;
+    mod figures;
     mod gateways;
     mod keys;
+    mod lists;
     mod live;
+    mod messages;
     mod odd;
+    mod orders;
     mod races;
     mod reconcile;
+    mod recordings;
+    mod routes;
     mod row_security;
     mod server;
     mod sessions;

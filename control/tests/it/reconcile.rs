@@ -15,6 +15,7 @@ fn short(config: &mut Config) {
         node_silence: Duration::from_millis(300),
         absence: Duration::ZERO,
         call_silence: Duration::from_millis(600),
+        call_given_up: Duration::from_millis(600),
         tick: Duration::from_millis(20),
         ..Timings::default()
     };

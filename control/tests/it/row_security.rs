@@ -4,6 +4,7 @@ use std::error::Error;
 
 use common::TenantId;
 use common::bus::Bus;
+use control::backstage::Said;
 use control::{Config, Control};
 use prometheus::Registry;
 use reqwest::{Method, StatusCode};
@@ -14,7 +15,7 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::keys::make_key;
-use super::server::{Server, bootstrap};
+use super::server::{Server, account, bootstrap, call_sid};
 use super::sessions::open;
 use crate::postgres::{self, Database, OWNER, SERVER, SUPERUSER};
 
@@ -148,9 +149,16 @@ async fn two_tenants() -> (Database, TenantId, TenantId) {
         let invited = json!({ "email": format!("new{n}@example.com"), "role": "viewer" });
         let invited = server.send(&admin, Method::POST, "/api/invitations", Some(invited)).await;
         assert_eq!(invited.status(), StatusCode::CREATED);
+        let said = Said { text: "x", is_final: true, ..Said::default() };
+        assert_eq!(server.backstage.say(admin.tenant, call, said).await.unwrap(), Some(1));
         let urgent = json!({ "is_urgent": true });
         let changed = server.send(&admin, Method::PATCH, &format!("/api/calls/{call}"), Some(urgent)).await;
         assert_eq!(changed.status(), StatusCode::OK);
+        let (ac, ca, re) =
+            (account(n).to_string(), call_sid(u32::from(n)).to_string(), format!("RE{n:032x}"));
+        let form = [("AccountSid", ac.as_str()), ("CallSid", &ca), ("RecordingSid", &re)];
+        let recorded = server.twilio("/api/twilio/recording", &form).await;
+        assert_eq!(recorded.status(), StatusCode::NO_CONTENT);
         tenants.push(admin.tenant);
     }
     (server.data.postgres.clone().unwrap(), tenants[0], tenants[1])

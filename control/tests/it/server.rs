@@ -10,6 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use common::bus::{Bus, NodeEvent};
 use common::token::{Signer, StreamTicket, Verifier};
 use common::{AccountSid, CallId, CallSid, NodeId, StreamSid, TenantId};
+use control::backstage::Backstage;
+use control::rest::RestConfig;
 use control::{Bootstrap, BootstrapTwilio, Config, Control};
 use prometheus::Registry;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -40,6 +42,7 @@ pub(crate) struct Server {
     pub(crate) node: NodeId,
     pub(crate) http: Client,
     pub(crate) data: Data,
+    pub(crate) backstage: Backstage,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -86,6 +89,7 @@ pub(crate) fn bootstrap(n: u8) -> Bootstrap {
         twilio: Some(BootstrapTwilio {
             account_sid: account(n),
             auth_token: AUTH_TOKEN.to_owned(),
+            auth_token_secondary: None,
             number: NUMBER.to_owned(),
             dial: Some("+15550199".to_owned()),
         }),
@@ -149,8 +153,16 @@ impl Server {
             data_dir: data.folder.path().to_owned(),
             database_url: data.url(),
             bootstrap: Some(bootstrap(1)),
+            // Nobody listens there: no test asks the real one.
+            twilio_api: RestConfig {
+                base_url: "http://127.0.0.1:9".to_owned(),
+                tries: 1,
+                ..RestConfig::default()
+            },
             ..Config::default()
         };
+        // No gateway beats here by itself, and none is dead for that, however slow the machine is.
+        config.timings.node_silence = Duration::from_secs(3600);
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
@@ -158,13 +170,14 @@ impl Server {
         let signer: Signer = control::signing_key(data.folder.path()).unwrap();
         let verifier = signer.verifier();
         let control = Control::new(config, listener, bus.clone(), signer, &registry).await.unwrap();
+        let backstage = control.backstage();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(control.run(async {
             let _ = stopped.await;
         }));
         let http = Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().unwrap();
         let node = NodeId::new();
-        Self { addr, bus, registry, verifier, node, http, data, stop: Some(stop), task }
+        Self { addr, bus, registry, verifier, node, http, data, backstage, stop: Some(stop), task }
     }
 
     /// Stops in order, and starts again on the same data.

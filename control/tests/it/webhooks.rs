@@ -178,7 +178,7 @@ async fn signed_nonsense_is_answered_and_harmless() {
             "recording",
             "/api/calls/recording",
             with(&[("CallSid", &ca), ("RecordingSid", "RE1"), ("RecordingDuration", "x")]),
-            204,
+            400,
         ),
     ];
     for (name, path, form, status) in table {

@@ -62,7 +62,7 @@ impl Default for Config {
             used_tickets: 65_536,
             message_bytes: 64 * 1024,
             close: Duration::from_secs(2),
-            wait: Duration::from_secs(10),
+            wait: Duration::from_secs(20),
         }
     }
 }

@@ -5,16 +5,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use common::{CallSid, StreamSid};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::exchange::Line;
 use super::leg::Leg;
 use super::report::CallReport;
 use super::spec::CallSpec;
 use super::stream::Command;
+use super::twiml::{self, Target};
 
-/// Commands that may wait for a call.
+/// Orders that may wait for a call.
 const COMMANDS: usize = 64;
 
 /// How far a call has come.
@@ -32,6 +34,28 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the call ended before a stream was open")]
 pub struct NotLive;
+
+/// What is asked of a call, by the test or through the API.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// For the call, or for all its streams.
+    Tell(Command),
+    /// Open one more stream, and say which; none if that cannot be.
+    Stream { plan: twiml::Stream, answer: oneshot::Sender<Option<StreamSid>> },
+    /// End this stream.
+    StopStream(StreamSid),
+    /// Leave what is being done, and go on with another document.
+    Follow(Follow),
+}
+
+/// Where a document is.
+#[derive(Debug)]
+pub(super) enum Follow {
+    /// Here.
+    Twiml(String),
+    /// There.
+    Url(Target),
+}
 
 /// What the parts of a call share.
 #[derive(Debug)]
@@ -62,7 +86,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct Call {
     sid: CallSid,
-    commands: mpsc::Sender<Command>,
+    orders: mpsc::Sender<Order>,
     shared: Arc<Shared>,
     phase: watch::Receiver<Phase>,
     leg: JoinHandle<CallReport>,
@@ -75,7 +99,10 @@ pub struct Call {
 /// Outside of a Tokio runtime.
 pub fn dial(spec: CallSpec) -> Call {
     let sid = spec.call_sid.unwrap_or_else(|| new_sid(CallSid::PREFIX));
-    let (commands, receiver) = mpsc::channel(COMMANDS);
+    let (orders, receiver) = mpsc::channel(COMMANDS);
+    if let Some(exchange) = &spec.exchange {
+        exchange.add(Line::new(&spec, sid, orders.downgrade()));
+    }
     let (sender, phase) = watch::channel(Phase::Opening);
     let shared = Arc::new(Shared {
         answered: AtomicBool::new(false),
@@ -92,7 +119,7 @@ pub fn dial(spec: CallSpec) -> Call {
             report
         }
     });
-    Call { sid, commands, shared, phase, leg }
+    Call { sid, orders, shared, phase, leg }
 }
 
 /// A new id: the two letters and 32 hexadecimal digits.
@@ -167,7 +194,7 @@ impl Call {
 
     fn tell(&self, command: Command) {
         // Full: more than a person can do to a call. Closed: the call is over.
-        if let Err(error) = self.commands.try_send(command) {
+        if let Err(error) = self.orders.try_send(Order::Tell(command)) {
             tracing::debug!(%error, "a command came to nothing");
         }
     }

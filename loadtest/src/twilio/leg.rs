@@ -1,5 +1,7 @@
 //! The leg of a call at Twilio: asks the webhook what to do, and does it.
 
+mod orders;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,8 +14,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep_until;
 use uuid::Uuid;
 
-use super::call::{Shared, new_sid};
+use super::call::{Follow, Order, Shared, new_sid};
 use super::courier::{Courier, Statuses};
+use super::exchange::Line;
 use super::form;
 use super::report::{CallReport, CallStatus, Problem, StreamEnd, StreamReport, WebhookReport};
 use super::spec::CallSpec;
@@ -55,6 +58,8 @@ struct Running {
 enum Flow {
     Next,
     Document(Target, Params),
+    /// The API asks for another document.
+    Follow(Follow),
     Over(CallStatus),
 }
 
@@ -63,13 +68,17 @@ enum Flow {
 enum Woke {
     Elapsed,
     StreamEnded,
+    Follow,
     CallOver,
 }
 
+/// A call's leg at Twilio.
 pub(super) struct Leg {
     spec: Arc<CallSpec>,
     sid: CallSid,
-    commands: mpsc::Receiver<Command>,
+    orders: mpsc::Receiver<Order>,
+    /// The API asked for another document, and the call has not turned to it yet.
+    follow: Option<Follow>,
     shared: Arc<Shared>,
     courier: Courier,
     carried: JoinHandle<Vec<WebhookReport>>,
@@ -86,7 +95,7 @@ impl Leg {
     pub(super) fn new(
         spec: CallSpec,
         sid: CallSid,
-        commands: mpsc::Receiver<Command>,
+        orders: mpsc::Receiver<Order>,
         shared: Arc<Shared>,
     ) -> Self {
         let spec = Arc::new(spec);
@@ -108,7 +117,8 @@ impl Leg {
             statuses: Statuses::new(spec.clone(), courier.clone()),
             spec,
             sid,
-            commands,
+            orders,
+            follow: None,
             shared,
             courier,
             carried,
@@ -162,10 +172,7 @@ impl Leg {
             // The caller may hang up while the server thinks.
             tokio::select! {
                 answered = &mut request => break answered,
-                command = self.commands.recv(), if !self.hung_up => match command {
-                    None | Some(Command::HangUp) => self.hung_up = true,
-                    Some(command) => self.tell_all(command),
-                },
+                order = self.orders.recv(), if !self.hung_up => self.take(order),
             }
         };
         let document = webhook::twiml(&report, answer);
@@ -198,13 +205,16 @@ impl Leg {
                     break;
                 }
             }
-            let (target, params) = match flow {
+            let next = match flow {
                 Flow::Next => return CallStatus::Completed,
                 Flow::Over(status) => return status,
-                Flow::Document(target, params) => (target, params),
+                Flow::Document(target, params) => {
+                    let what = if params.is_empty() { "redirect" } else { "action" };
+                    self.fetch(what, &target, params, Uuid::new_v4()).await
+                }
+                Flow::Follow(follow) => self.go(follow).await,
             };
-            let what = if params.is_empty() { "redirect" } else { "action" };
-            match self.fetch(what, &target, params, Uuid::new_v4()).await {
+            match next {
                 Some(next) => document = next,
                 None => return CallStatus::Completed,
             }
@@ -238,6 +248,11 @@ impl Leg {
                 self.shared.answered.store(true, Ordering::Release);
                 match self.wait(NEVER, Some(sid)).await {
                     Woke::CallOver => Flow::Over(CallStatus::Completed),
+                    Woke::Follow => {
+                        // Its verb is left, so the stream is over.
+                        self.stop_stream(sid);
+                        self.turn()
+                    }
                     Woke::Elapsed | Woke::StreamEnded => match action {
                         Some(target) => Flow::Document(target, form::of_stream(sid)),
                         None => Flow::Next,
@@ -265,18 +280,23 @@ impl Leg {
         match self.wait(time, None).await {
             Woke::CallOver if self.answered.is_none() => Flow::Over(CallStatus::NoAnswer),
             Woke::CallOver => Flow::Over(CallStatus::Completed),
+            Woke::Follow => self.turn(),
             Woke::Elapsed | Woke::StreamEnded => Flow::Next,
         }
     }
 
     async fn dial(&mut self, action: Option<Target>, time_limit: Option<Duration>) -> Flow {
-        if self.wait(self.spec.agent_rings, None).await == Woke::CallOver {
-            return Flow::Over(CallStatus::Completed);
+        match self.wait(self.spec.agent_rings, None).await {
+            Woke::CallOver => return Flow::Over(CallStatus::Completed),
+            Woke::Follow => return self.turn(),
+            Woke::Elapsed | Woke::StreamEnded => {}
         }
         self.shared.answered.store(true, Ordering::Release);
         let begun = Instant::now();
-        if self.wait(time_limit.unwrap_or(NEVER), None).await == Woke::CallOver {
-            return Flow::Over(CallStatus::Completed);
+        match self.wait(time_limit.unwrap_or(NEVER), None).await {
+            Woke::CallOver => return Flow::Over(CallStatus::Completed),
+            Woke::Follow => return self.turn(),
+            Woke::Elapsed | Woke::StreamEnded => {}
         }
         match action {
             Some(target) => Flow::Document(target, form::of_dial(new_sid(CallSid::PREFIX), begun.elapsed())),
@@ -286,6 +306,7 @@ impl Leg {
 
     fn answer(&mut self) {
         self.answered = Some(Instant::now());
+        self.on_line(Line::answered);
         self.report_status(CallStatus::InProgress);
     }
 
@@ -321,19 +342,10 @@ impl Leg {
             return None;
         }
         let (commands, receiver) = mpsc::channel(COMMANDS);
+        self.on_line(|line| line.stream_began(stream, &name));
         self.running.push(Running { sid: stream, name, tracks, commands });
         self.tasks.spawn(task.run(receiver));
         Some(stream)
-    }
-
-    fn stop(&mut self, name: &str) {
-        match self.running.iter().find(|running| running.name == name) {
-            Some(running) => send(&running.commands, Command::Stop),
-            None => {
-                let text = format!("<Stop>: there is no stream called {name:?}");
-                self.report.problems.push(Problem::new(12200, text));
-            }
-        }
     }
 
     /// Lets `time` pass, or until this stream has ended, or until the call is over.
@@ -343,13 +355,13 @@ impl Leg {
             if self.hung_up {
                 return Woke::CallOver;
             }
+            if self.follow.is_some() {
+                return Woke::Follow;
+            }
             let over = self.over_at();
             let first = over.map_or(until, |over| over.min(until));
             tokio::select! {
-                command = self.commands.recv() => match command {
-                    None | Some(Command::HangUp) => self.hung_up = true,
-                    Some(command) => self.tell_all(command),
-                },
+                order = self.orders.recv() => self.take(order),
                 Some(ended) = self.tasks.join_next() => {
                     let ended = self.note(ended);
                     if ended.is_some() && ended == stream {
@@ -382,15 +394,10 @@ impl Leg {
         };
         let sid = report.stream_sid;
         self.running.retain(|running| running.sid != sid);
+        self.on_line(|line| line.stream_ended(sid));
         self.hung_up |= report.end == StreamEnd::CallOver;
         self.report.streams.push(report);
         Some(sid)
-    }
-
-    fn tell_all(&self, command: Command) {
-        for running in &self.running {
-            send(&running.commands, command);
-        }
     }
 
     fn report_status(&mut self, status: CallStatus) {
@@ -415,6 +422,11 @@ impl Leg {
         self.tell_all(Command::HangUp);
         while let Some(ended) = self.tasks.join_next().await {
             self.note(ended);
+        }
+        let seconds = self.report.duration_ms.div_ceil(1000);
+        self.on_line(|line| line.ended(status, seconds));
+        if let Some(exchange) = &self.spec.exchange {
+            exchange.end_recordings(self.sid);
         }
         self.report_status(status);
         self.statuses.finish();

@@ -8,6 +8,7 @@
 mod call;
 mod courier;
 mod crowd;
+mod exchange;
 mod form;
 mod leg;
 mod pacer;
@@ -24,6 +25,7 @@ mod xml;
 
 pub use call::{Call, NotLive, Phase, dial};
 pub use crowd::Crowd;
+pub use exchange::{ApiRequest, Exchange, Fault};
 pub use report::{CallReport, CallStatus, Problem, Received, Sent, StreamEnd, StreamReport, WebhookReport};
 pub use signature::sign;
 pub use spec::{Account, Burst, CallSpec, Chunks, Faults, Gap, Stall, StatusOrder, WebhookFaults};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use common::{AccountSid, CallSid};
 
+use super::exchange::Exchange;
 use super::report::CallStatus;
 use crate::audio::Audio;
 
@@ -58,6 +59,8 @@ pub struct CallSpec {
     pub frame_ms: u64,
     /// How chunks are numbered.
     pub chunks: Chunks,
+    /// Whose REST API knows the call.
+    pub exchange: Option<Exchange>,
     /// What goes wrong.
     pub faults: Faults,
     /// What chance there is, is made from this.
@@ -83,6 +86,7 @@ impl CallSpec {
             first_timestamp_ms: 5,
             frame_ms: 20,
             chunks: Chunks::Shared,
+            exchange: None,
             faults: Faults::default(),
             seed: 0,
         }
@@ -106,6 +110,11 @@ impl CallSpec {
     /// With its status reported here.
     pub fn reporting_to(self, status_url: impl Into<String>) -> Self {
         Self { status_url: Some(status_url.into()), ..self }
+    }
+
+    /// Known to this REST API.
+    pub fn at(self, exchange: &Exchange) -> Self {
+        Self { exchange: Some(exchange.clone()), ..self }
     }
 
     /// With this going wrong.

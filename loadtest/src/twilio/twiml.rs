@@ -93,6 +93,18 @@ pub(super) fn parse(text: &str, base: &str) -> Result<Document, Problem> {
     Ok(parser.document)
 }
 
+/// Whether a stream that did not come in a document can be.
+pub(super) fn check_stream(stream: &Stream) -> Result<(), Problem> {
+    let parser = Parser { base: "", document: Document::default() };
+    parser.socket_url(&stream.url)?;
+    let too_long =
+        |(name, value): &&(String, String)| name.chars().count() + value.chars().count() >= MAX_PARAMETER;
+    match stream.parameters.iter().find(too_long) {
+        Some((name, _)) => Err(Problem::new(12200, format!("parameter {name} is too long"))),
+        None => Ok(()),
+    }
+}
+
 struct Parser<'a> {
     base: &'a str,
     document: Document,

@@ -37,6 +37,7 @@ async fn the_demo_begins_with_two_calls_and_ends_them_all() {
         voice_url: spec.voice_url,
         status_url: spec.status_url,
         account: spec.account,
+        exchange: None,
         numbers: vec!["+15550101".into(), "+15550102".into()],
         seed: 1,
     };

@@ -370,9 +370,12 @@ export interface paths {
           handled?: boolean;
           /** @description Whether it needs a person soon. */
           urgent?: boolean;
-          /** @description Part of a number, name, note, tag, summary or call sid. */
+          /**
+           * @description Any part of the customer's number; or words, all of which the name, the tags, the notes, the summary or
+           *     what was said must have: whole ones or beginnings, accents and case aside; at most 8. Or an id of the call.
+           */
           q?: string;
-          /** @description Our number, E.164. */
+          /** @description The customer's number or ours, E.164: with the customer's, what was before with them. */
           number?: string;
           /** @description Began at this time (RFC 3339) or later. */
           from?: string;
@@ -446,6 +449,59 @@ export interface paths {
           };
           content: {
             "application/json": components["schemas"]["ActiveCalls"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/analytics": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Figures over a time, by day or by hour. */
+    get: {
+      parameters: {
+        query?: {
+          /**
+           * @description Calls that began at this time (RFC 3339) or later; 30 buckets before `to` unless given. It is moved to the
+           *     begin of its bucket.
+           */
+          from?: string;
+          /** @description Calls that began before this time (RFC 3339); now unless given. It is moved to the end of its bucket. */
+          to?: string;
+          /** @description `day` (at most 366), or `hour` (at most 744); `day` unless given. */
+          bucket?: "hour" | "day";
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Analytics"];
+          };
+        };
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
           };
         };
       };
@@ -562,7 +618,7 @@ export interface paths {
             [name: string]: unknown;
           };
           content: {
-            "application/json": components["schemas"]["Call"];
+            "application/json": components["schemas"]["CallDetail"];
           };
         };
         404: {
@@ -728,6 +784,55 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/calls/{id}/messages": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What was said and sent in a call, oldest first. */
+    get: {
+      parameters: {
+        query?: {
+          /** @description Only what comes after this number. */
+          after?: number;
+        };
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Messages"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/calls/{id}/sessions": {
     parameters: {
       query?: never;
@@ -861,6 +966,88 @@ export interface paths {
         };
       };
     };
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/{id}/transcript": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * A call as a conversation: who said what, oldest first.
+     * @description With `Accept: text/event-stream` the answer goes on until the call is over: an event `line` for each line, again
+     *     when it changed before it was final, and `end` at the end. A client that comes again with `Last-Event-ID` gets
+     *     what changed since; 204 says that nothing did and nothing will.
+     */
+    get: {
+      parameters: {
+        query?: {
+          /** @description Only what comes after this number. */
+          after?: number;
+        };
+        header?: {
+          /** @description The id of the last event that the client has */
+          "Last-Event-ID"?: number | null;
+        };
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Transcript"];
+            "text/event-stream": string;
+          };
+        };
+        /** @description The stream is at its end */
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description Too many streams */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
     options?: never;
     head?: never;
     patch?: never;
@@ -1571,6 +1758,58 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/twilio/resume": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Where Twilio comes back when the stream of an agent's call has ended: it may have broken, and the caller is still
+     *     there. They get another, a few times; then the number's `dial` rings, or it hangs up.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        /** @description TwiML */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "text/xml": string;
+          };
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/twilio/status": {
     parameters: {
       query?: never;
@@ -1887,6 +2126,27 @@ export interface components {
       /** @description Newest first; at most 1000. */
       calls: components["schemas"]["Call"][];
     };
+    /** @description Figures of calls over a time. */
+    Analytics: {
+      /** @description How fine. */
+      bucket: components["schemas"]["Bucket"];
+      /**
+       * Format: date-time
+       * @description Of calls that began at this time or later.
+       */
+      from: string;
+      /** @description How many began in each hour of the day (UTC), 0 to 23. */
+      hours_of_day: number[];
+      /** @description Of each bucket, oldest first, those without calls too. */
+      series: components["schemas"]["Point"][];
+      /**
+       * Format: date-time
+       * @description And before this time.
+       */
+      to: string;
+      /** @description Of all of them. */
+      totals: components["schemas"]["Figures"];
+    };
     /** @description What a program sends in place of a sign-in. */
     ApiKey: {
       /**
@@ -1957,6 +2217,11 @@ export interface components {
       /** @description Send it as `cursor` for older entries. `null`: there are none. */
       next_cursor?: string | null;
     };
+    /**
+     * @description Figures by what time.
+     * @enum {string}
+     */
+    Bucket: "hour" | "day";
     /** @description A phone call. */
     Call: {
       /**
@@ -2031,6 +2296,11 @@ export interface components {
       /** @description At most 20, of at most 50 characters each. */
       tags?: string[] | null;
     };
+    /** @description A call with what belongs to it. */
+    CallDetail: components["schemas"]["Call"] & {
+      /** @description What Twilio recorded of it, oldest first. */
+      recordings: components["schemas"]["Recording"][];
+    };
     /** @description One event of a call's history. */
     CallEvent: {
       /**
@@ -2057,7 +2327,10 @@ export interface components {
     CallPage: {
       /** @description Newest first. */
       calls: components["schemas"]["Call"][];
-      /** @description Send it as `cursor` for older calls. `null`: there are none. */
+      /**
+       * @description Send it as `cursor` for older calls. `null`: there are none. It may come with fewer calls than asked for,
+       *     even none, when few of very many calls pass the filter.
+       */
       next_cursor?: string | null;
     };
     /**
@@ -2070,6 +2343,52 @@ export interface components {
      * @enum {string}
      */
     Direction: "inbound" | "outbound";
+    /** @description What a caller is told, by Twilio's voice. */
+    Disclosure: {
+      /**
+       * @description Their language, as Twilio names it. `null`: Twilio's own, `en-US`.
+       * @example en-GB
+       */
+      language?: string | null;
+      /**
+       * @description The words; 1 to 500 characters.
+       * @example This call may be listened to for training.
+       */
+      text: string;
+      /**
+       * @description The voice, as Twilio names it. `null`: Twilio's own.
+       * @example Polly.Amy
+       */
+      voice?: string | null;
+    };
+    /** @description How many calls lasted how long. */
+    Durations: {
+      /**
+       * Format: int64
+       * @description 15 minutes or longer.
+       */
+      longer: number;
+      /**
+       * Format: int64
+       * @description From there less than 15 minutes.
+       */
+      under_15_minutes: number;
+      /**
+       * Format: int64
+       * @description From there less than 2 minutes.
+       */
+      under_2_minutes: number;
+      /**
+       * Format: int64
+       * @description Less than 30 seconds.
+       */
+      under_30_seconds: number;
+      /**
+       * Format: int64
+       * @description From there less than 5 minutes.
+       */
+      under_5_minutes: number;
+    };
     /**
      * @description What happened to a call.
      * @enum {string}
@@ -2081,7 +2400,48 @@ export interface components {
       | "call.ended"
       | "call.media"
       | "session.started"
-      | "session.ended";
+      | "session.ended"
+      | "transcript.final"
+      | "message.sent";
+    /** @description Figures of some calls. */
+    Figures: {
+      /**
+       * Format: int64
+       * @description Of them were answered.
+       */
+      answered: number;
+      /**
+       * Format: double
+       * @description Their mean. `null`: none was answered and is over.
+       */
+      average_duration_seconds?: number | null;
+      /** @description How many stand where, by status. */
+      by_status: {
+        [key: string]: number;
+      };
+      /**
+       * Format: int64
+       * @description How many began.
+       */
+      calls: number;
+      /** @description How long those lasted that were answered and are over. */
+      durations: components["schemas"]["Durations"];
+      /**
+       * Format: int64
+       * @description Of them somebody took care of.
+       */
+      handled: number;
+      /**
+       * Format: int64
+       * @description Of them are over, and nobody took care of them.
+       */
+      needs_attention: number;
+      /**
+       * Format: int64
+       * @description Seconds from answer to end, together.
+       */
+      talk_seconds: number;
+    };
     /** @description A person's open connection to a call, and how it is heard. */
     Hearing: components["schemas"]["Listener"] & {
       quality?: components["schemas"]["Quality"] | null;
@@ -2237,6 +2597,53 @@ export interface components {
       /** @description The voices of the newest stream: `inbound` is the caller, `outbound` the agent side. */
       tracks: string[];
     };
+    /** @description Something that was said or sent in a call. */
+    Message: {
+      /** @description The call. */
+      call_id: string;
+      /**
+       * Format: double
+       * @description How sure it is that this was said, 0 to 1. `null`: nobody says.
+       */
+      confidence?: number | null;
+      /** @description What; at most 4000 characters. */
+      content: string;
+      /**
+       * Format: date-time
+       * @description When it began.
+       */
+      created_at: string;
+      /** @description Its language (BCP 47), if that is known. */
+      detected_language?: string | null;
+      /**
+       * Format: int64
+       * @description Counts from 1 over the call, without holes.
+       */
+      id: number;
+      /** @description Whether it stays so. `false`: it is still being said. */
+      is_final: boolean;
+      /** @description How it came to be. */
+      message_type: components["schemas"]["MessageType"];
+      /** @description Who, if that is known. */
+      sender_name?: string | null;
+      /** @description Which side it is of. */
+      sender_type: components["schemas"]["Sender"];
+      /**
+       * Format: date-time
+       * @description When it last changed.
+       */
+      updated_at: string;
+    };
+    /**
+     * @description How a message came to be.
+     * @enum {string}
+     */
+    MessageType: "transcript" | "tts_audio";
+    /** @description What was said and sent in a call. */
+    Messages: {
+      /** @description Oldest first; at most 1000, then ask again with `after`. */
+      messages: components["schemas"]["Message"][];
+    };
     /**
      * @description What a person's connection may do.
      * @enum {string}
@@ -2282,6 +2689,7 @@ export interface components {
     NumberSettings: {
       /** @description Whom a call rings, E.164. Route `monitor` dials it at once, route `agent` after its stream. */
       dial?: string | null;
+      disclosure?: components["schemas"]["Disclosure"] | null;
     };
     /** @description The tenant's numbers. */
     Numbers: {
@@ -2301,6 +2709,14 @@ export interface components {
       id: string;
       /** @description Their name. */
       name: string;
+    };
+    /** @description Figures of the calls that began in one bucket. */
+    Point: components["schemas"]["Figures"] & {
+      /**
+       * Format: date-time
+       * @description When it begins.
+       */
+      at: string;
     };
     /** @description An error as it travels: `application/problem+json`. */
     Problem: {
@@ -2369,6 +2785,38 @@ export interface components {
        */
       round_trip_ms?: number | null;
     };
+    /** @description A recording that Twilio made and keeps. */
+    Recording: {
+      /**
+       * Format: int64
+       * @description 1, or 2 with each side in one.
+       */
+      channels?: number | null;
+      /**
+       * Format: date-time
+       * @description When it was first heard of.
+       */
+      created_at: string;
+      /**
+       * Format: int64
+       * @description Its length in seconds, once it is over.
+       */
+      duration_seconds?: number | null;
+      /**
+       * Format: int64
+       * @description Why there is none: Twilio's number for it.
+       */
+      error_code?: number | null;
+      /** @description Twilio's id. */
+      sid: string;
+      /**
+       * @description In Twilio's words: `in-progress`, `completed`, `absent`, `failed`.
+       * @example completed
+       */
+      status: string;
+      /** @description Where Twilio has the audio, for whoever has the account's token. */
+      url?: string | null;
+    };
     /**
      * @description What a person may do.
      * @enum {string}
@@ -2384,6 +2832,11 @@ export interface components {
      * @enum {string}
      */
     Scope: "calls:read" | "calls:write" | "calls:listen" | "numbers:read" | "numbers:write";
+    /**
+     * @description Which side of the call a message is of.
+     * @enum {string}
+     */
+    Sender: "customer" | "agent";
     /** @description Leave to open a connection. */
     SessionGrant: {
       /**
@@ -2488,6 +2941,39 @@ export interface components {
     /** @description The caller's tenant. */
     TenantView: components["schemas"]["Tenant"] & {
       settings?: components["schemas"]["TenantSettings"] | null;
+    };
+    /** @description A call as a conversation. */
+    Transcript: {
+      /** @description Oldest first; at most 1000, then ask again with `after`. */
+      lines: components["schemas"]["TranscriptLine"][];
+    };
+    /** @description A line of a conversation. */
+    TranscriptLine: {
+      /**
+       * Format: date-time
+       * @description When it began.
+       */
+      at: string;
+      /**
+       * Format: double
+       * @description How sure it is that this was said, 0 to 1. `null`: nobody says.
+       */
+      confidence?: number | null;
+      /**
+       * Format: int64
+       * @description The number of its message.
+       */
+      id: number;
+      /** @description Whether it stays so. `false`: it is still being said. */
+      is_final: boolean;
+      /** @description Its language (BCP 47), if that is known. */
+      language?: string | null;
+      /** @description Their name, if that is known. */
+      name?: string | null;
+      /** @description Who speaks. */
+      speaker: components["schemas"]["Sender"];
+      /** @description What they say. */
+      text: string;
     };
     /** @description A person who signs in. */
     User: {

@@ -63,7 +63,7 @@ impl Sample {
             listeners: metrics.sum("partyline_listeners_active"),
             calls: metrics.sum("partyline_calls_active"),
             encoders: metrics.sum(ENCODERS),
-            tasks: metrics.sum("tokio_alive_tasks").or_else(|| metrics.sum("partyline_tokio_alive_tasks")),
+            tasks: metrics.sum("partyline_media_tasks"),
             ended: metrics.by_label("partyline_listener_end_total", "reason"),
             dropped: DROPS.iter().filter_map(|name| metrics.sum(name)).sum(),
             tally: *tally,
