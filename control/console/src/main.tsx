@@ -14,6 +14,7 @@ import "./styles/list.css";
 import "./styles/player.css";
 import "./styles/call.css";
 import "./styles/records.css";
+import "./styles/transcript.css";
 import "./styles/settings.css";
 
 const partyline = createPartyline();

@@ -34,6 +34,9 @@ export type UserChange = Schemas["UserChange"];
 /** Which records to list, and which page of them. */
 export type CallQuery = NonNullable<paths["/api/calls"]["get"]["parameters"]["query"]>;
 
+/** A line of what was said. */
+export type TranscriptLine = Schemas["TranscriptLine"];
+
 /** What to change of a call's record. What is left out stays. */
 export type CallChange = Schemas["CallChange"];
 

@@ -12,6 +12,7 @@ import type {
   InvitationNew,
   PhoneNumber,
   TenantView,
+  TranscriptLine,
   User,
 } from "@partyline/client/contract";
 import { ApiError, type Problem } from "@partyline/client/problem";
@@ -22,6 +23,8 @@ export function makeAnswers() {
   return {
     call: null as Call | Problem | null,
     events: [] as Awaited<ReturnType<Api["callEvents"]>>,
+    transcript: [] as TranscriptLine[] | Problem | null,
+    speaking: new Promise<Response>(() => undefined),
     listeners: [] as Hearing[] | Problem | null,
     /** Pages by their cursor; the first has none. */
     pages: { "": { calls: [], next: null } } as Record<string, CallRecords | Problem | null>,
@@ -68,6 +71,8 @@ export function fakeApi(done: string[], answers: Answers): Api {
       return change(`change ${id}`, body, { ...known, ...body } as Call);
     },
     listeners: () => ask(answers.listeners),
+    transcript: () => ask(answers.transcript),
+    openTranscript: () => answers.speaking,
     openSession: () => Promise.resolve(makeGrant()),
     people: () => ask(answers.people),
     addPerson: (body) => change("add person", body, {} as User),
