@@ -14,6 +14,8 @@ import "./styles/list.css";
 import "./styles/player.css";
 import "./styles/call.css";
 import "./styles/records.css";
+import "./styles/transcript.css";
+import "./styles/settings.css";
 
 const partyline = createPartyline();
 const queries = createQueries();

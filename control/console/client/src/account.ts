@@ -76,18 +76,6 @@ export class Account {
     }
   };
 
-  /** Accepts an invitation, and signs in by it. Resolves with null, or with what went wrong. */
-  readonly join = async (invitation: string, name: string, password: string): Promise<Problem | null> => {
-    try {
-      const answer = await this.#post("/api/auth/invitation", { token: invitation, name, password });
-      if (!answer.ok) return await problemOf(answer);
-      this.#accept(await grantOf(answer));
-      return null;
-    } catch (error) {
-      return error instanceof ApiError ? error.problem : { kind: "unreachable" };
-    }
-  };
-
   /** What people know the provider by that one can sign in with; null when there is none, or nobody says so. */
   readonly provider = async (): Promise<string | null> => {
     try {
@@ -111,6 +99,23 @@ export class Account {
     } catch {
       return { kind: "unreachable" };
     }
+  };
+
+  /** Signs out on every device. Rejects with an [`ApiError`] when control did not hear of it. */
+  readonly signOutEverywhere = async (): Promise<void> => {
+    const request = new Request(`${this.#options.baseUrl}/api/auth/logout?everywhere=true`, {
+      method: "POST",
+      credentials: "same-origin",
+      cache: "no-store",
+    });
+    await this.#succeed(this.send(request));
+    this.#forget("asked");
+  };
+
+  /** Accepts an invitation, and is signed in. Rejects with an [`ApiError`] when it is not accepted. */
+  readonly accept = async (token: string, name: string, password: string): Promise<void> => {
+    const answer = await this.#succeed(this.#post("/api/auth/invitation", { token, name, password }));
+    this.#accept(await grantOf(answer));
   };
 
   /** A token that is good now. Rejects with an [`ApiError`] when there is none. */
@@ -167,6 +172,14 @@ export class Account {
       }
     }
     throw new ApiError(problem);
+  }
+
+  async #succeed(request: Promise<Response>): Promise<Response> {
+    const answer = await request.catch((error: unknown) => {
+      throw error instanceof ApiError ? error : new ApiError({ kind: "unreachable" }, { cause: error });
+    });
+    if (!answer.ok) throw new ApiError(await problemOf(answer));
+    return answer;
   }
 
   #accept({ token, lifeSeconds, user }: FreshGrant): void {

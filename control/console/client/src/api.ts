@@ -11,5 +11,5 @@ export interface Api extends CallsApi, SettingsApi {}
 /** The API of the control plane at `baseUrl`, as the person signed in at `account`. */
 export function createApi(baseUrl: string, account: Pick<Account, "send">): Api {
   const client = createApiClient(baseUrl, account);
-  return { ...callsApi(client), ...settingsApi(client) };
+  return { ...callsApi(client, { baseUrl, send: account.send }), ...settingsApi(client) };
 }

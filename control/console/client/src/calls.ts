@@ -8,9 +8,11 @@ import type {
   CallStats,
   Hearing,
   SessionGrant,
+  TranscriptLine,
 } from "./contract.ts";
 import { isCall } from "./liveList.ts";
 import { type ApiClient, maybe, notUnderstood, success } from "./request.ts";
+import type { OpenTranscript } from "./transcript.ts";
 
 /** Calls: those that go on, and the records of all. */
 export interface CallsApi {
@@ -28,6 +30,10 @@ export interface CallsApi {
   changeCall(id: string, change: CallChange): Promise<Call>;
   /** Who hears it now, and how well. */
   listeners(id: string, signal?: AbortSignal): Promise<Hearing[]>;
+  /** What was said, oldest first. */
+  transcript(id: string, signal?: AbortSignal): Promise<TranscriptLine[]>;
+  /** What is said, as a stream of events. */
+  openTranscript(id: string, ...behind: Parameters<OpenTranscript>): Promise<Response>;
   /** Leave to listen, good for one connection that opens within a minute. */
   openSession(id: string, signal?: AbortSignal): Promise<SessionGrant>;
 }
@@ -45,8 +51,14 @@ const PAGE = 1000;
 /** Most pages that are asked for one after another. */
 const MOST_PAGES = 5;
 
+/** How a stream is opened, which is no answer in one piece. */
+interface Streams {
+  readonly baseUrl: string;
+  readonly send: (request: Request) => Promise<Response>;
+}
+
 /** Calls, asked for with this client. */
-export function callsApi(client: ApiClient): CallsApi {
+export function callsApi(client: ApiClient, { baseUrl, send }: Streams): CallsApi {
   return {
     async activeCalls(signal) {
       const answer = client.GET("/api/calls/active", { ...maybe(signal) });
@@ -93,6 +105,25 @@ export function callsApi(client: ApiClient): CallsApi {
         ...maybe(signal),
       });
       return (await success(answer)).listeners;
+    },
+    async transcript(id, signal) {
+      const lines: TranscriptLine[] = [];
+      for (let page = 0; page < MOST_PAGES; page += 1) {
+        const params = { path: { id }, query: { after: lines.at(-1)?.id ?? 0 } };
+        const answer = client.GET("/api/calls/{id}/transcript", { params, ...maybe(signal) });
+        const said = await success(answer);
+        // It is a stream only when it is asked for as one.
+        const more = typeof said === "string" ? [] : said.lines;
+        lines.push(...more);
+        if (more.length < PAGE) break;
+      }
+      return lines;
+    },
+    openTranscript(id, lastEventId, signal) {
+      const headers = new Headers({ accept: "text/event-stream" });
+      if (lastEventId !== null) headers.set("last-event-id", lastEventId);
+      const url = `${baseUrl}/api/calls/${encodeURIComponent(id)}/transcript`;
+      return send(new Request(url, { headers, signal, cache: "no-store" }));
     },
     async openSession(id, signal) {
       const body = { mode: "listen" } as const;

@@ -34,6 +34,9 @@ export type UserChange = Schemas["UserChange"];
 /** Which records to list, and which page of them. */
 export type CallQuery = NonNullable<paths["/api/calls"]["get"]["parameters"]["query"]>;
 
+/** A line of what was said. */
+export type TranscriptLine = Schemas["TranscriptLine"];
+
 /** What to change of a call's record. What is left out stays. */
 export type CallChange = Schemas["CallChange"];
 
@@ -63,6 +66,27 @@ export type NumberCreate = Schemas["NumberCreate"];
 
 /** What to change of a number. */
 export type NumberChange = Schemas["NumberPatch"];
+
+/** Leave to become one of the tenant's people. */
+export type Invitation = Schemas["Invitation"];
+
+/** An invitation that was made just now: the only time its link is shown. */
+export type InvitationNew = Schemas["InvitationCreated"];
+
+/** Whom to invite. */
+export type InvitationCreate = Schemas["InvitationCreate"];
+
+/** The organization, and what its admins decided. */
+export type TenantView = Schemas["TenantView"];
+
+/** What to change of the organization. */
+export type TenantChange = Schemas["TenantChange"];
+
+/** A page of the audit log, newest first. */
+export type AuditPage = Schemas["AuditPage"];
+
+/** Which entries of the audit log to list. */
+export type AuditQuery = NonNullable<paths["/api/audit"]["get"]["parameters"]["query"]>;
 
 /** Leave to open one listening connection. */
 export type SessionGrant = Schemas["SessionGrant"];

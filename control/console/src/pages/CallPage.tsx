@@ -12,6 +12,7 @@ import { OtherCalls } from "../parts/OtherCalls.tsx";
 import { Player } from "../parts/Player.tsx";
 import { RecordForm, RecordNotes } from "../parts/RecordForm.tsx";
 import { StatusPill } from "../parts/StatusPill.tsx";
+import { Transcript } from "../parts/Transcript.tsx";
 import { Triage, TriageMarks } from "../parts/Triage.tsx";
 import { When } from "../parts/When.tsx";
 import { useCall } from "../state/useCall.ts";
@@ -99,6 +100,7 @@ function CallView({ call }: { call: Call }): ReactElement {
       </header>
       {over && monitor === null ? null : <Player call={call} monitor={monitor} />}
       <Summary call={call} />
+      <Transcript call={call} />
       <div className="call-more">
         <div className="stack">
           {changeCalls ? <RecordForm call={call} /> : <RecordNotes call={call} />}

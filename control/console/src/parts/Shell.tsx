@@ -1,6 +1,6 @@
 import type { User } from "@partyline/client/contract";
 import { Outlet, useLocation } from "@tanstack/react-router";
-import { type ReactElement, useEffect, useMemo, useRef } from "react";
+import { type ReactElement, useEffect, useMemo, useState } from "react";
 import { useLive } from "../state/useLive.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { useShortcuts } from "../state/useShortcuts.ts";
@@ -16,13 +16,13 @@ const VOLUME_STEP = 0.1;
 /** What stands round every room. */
 export function Shell({ user }: { user: User }): ReactElement {
   const { desk, sound } = usePartyline();
-  const dialog = useRef<HTMLDialogElement>(null);
+  const [isSheetOpen, setSheetOpen] = useState(false);
   useTitle();
 
   const shortcuts = useMemo(() => {
     const louder = (by: number) => sound.change({ volume: sound.settings.get().volume + by });
     return {
-      "?": () => dialog.current?.showModal(),
+      "?": () => setSheetOpen(true),
       Escape: () => {
         const state = desk.current.get()?.state.get();
         if (state === undefined || !isListening(state)) return false;
@@ -43,11 +43,11 @@ export function Shell({ user }: { user: User }): ReactElement {
       <a className="skip" href="#main">
         Skip to the content
       </a>
-      <Header user={user} onShortcuts={() => dialog.current?.showModal()} />
+      <Header user={user} onShortcuts={() => setSheetOpen(true)} />
       <Outlet />
       <ListeningBar />
       <Announcer />
-      <ShortcutSheet dialog={dialog} />
+      {isSheetOpen ? <ShortcutSheet onClose={() => setSheetOpen(false)} /> : null}
     </div>
   );
 }

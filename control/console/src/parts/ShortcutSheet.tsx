@@ -1,6 +1,7 @@
-import { type ReactElement, type RefObject, useId } from "react";
+import type { ReactElement } from "react";
 import { useLive } from "../state/useLive.ts";
 import { usePartyline } from "../state/usePartyline.ts";
+import { Dialog } from "./Dialog.tsx";
 
 const KEYS: readonly { keys: readonly string[]; does: string }[] = [
   { keys: ["/"], does: "Search the list" },
@@ -16,13 +17,11 @@ const KEYS: readonly { keys: readonly string[]; does: string }[] = [
 ];
 
 /** All shortcuts, and the switch that turns single keys off. */
-export function ShortcutSheet({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }): ReactElement {
+export function ShortcutSheet({ onClose }: { onClose: () => void }): ReactElement {
   const { preferences } = usePartyline();
   const { singleKeys } = useLive(preferences.value);
-  const title = useId();
   return (
-    <dialog ref={dialog} className="sheet" aria-labelledby={title}>
-      <h2 id={title}>Keyboard shortcuts</h2>
+    <Dialog title="Keyboard shortcuts" onClose={onClose}>
       <dl className="keys" data-off={!singleKeys}>
         {KEYS.map(({ keys, does }) => (
           <div key={does} className="key-line">
@@ -43,11 +42,9 @@ export function ShortcutSheet({ dialog }: { dialog: RefObject<HTMLDialogElement 
         />
         Single keys do these things (Esc always stops listening)
       </label>
-      <form method="dialog">
-        <button type="submit" className="button primary">
-          Close
-        </button>
-      </form>
-    </dialog>
+      <button type="button" className="button primary" onClick={onClose}>
+        Close
+      </button>
+    </Dialog>
   );
 }

@@ -11,7 +11,10 @@ import { type PreferenceStore, createPreferences } from "./preferences.ts";
 
 /** What pages work with. Each part can be replaced by a fake of the same shape. */
 export interface Partyline {
-  readonly account: Pick<Account, "state" | "resume" | "signIn" | "signOut" | "join" | "provider">;
+  readonly account: Pick<
+    Account,
+    "state" | "resume" | "signIn" | "signOut" | "signOutEverywhere" | "accept" | "provider"
+  >;
   readonly api: Api;
   readonly feed: Pick<LiveFeed, "list" | "retryNow" | "keep" | "watch">;
   readonly desk: Pick<ListeningDesk, "current" | "listen" | "stop" | "clear">;

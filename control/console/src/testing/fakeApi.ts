@@ -2,7 +2,19 @@
 
 import type { Api } from "@partyline/client/api";
 import type { CallRecords } from "@partyline/client/calls";
-import type { ApiKey, Call, CallStats, Hearing, PhoneNumber, User } from "@partyline/client/contract";
+import type {
+  ApiKey,
+  AuditPage,
+  Call,
+  CallStats,
+  Hearing,
+  Invitation,
+  InvitationNew,
+  PhoneNumber,
+  TenantView,
+  TranscriptLine,
+  User,
+} from "@partyline/client/contract";
 import { ApiError, type Problem } from "@partyline/client/problem";
 import { makeCall, makeGrant } from "@partyline/client/testing/records";
 
@@ -11,11 +23,16 @@ export function makeAnswers() {
   return {
     call: null as Call | Problem | null,
     events: [] as Awaited<ReturnType<Api["callEvents"]>>,
+    transcript: [] as TranscriptLine[] | Problem | null,
+    speaking: new Promise<Response>(() => undefined),
     listeners: [] as Hearing[] | Problem | null,
     /** Pages by their cursor; the first has none. */
     pages: { "": { calls: [], next: null } } as Record<string, CallRecords | Problem | null>,
     stats: { total: 0, today: 0, active: 0, needs_attention: 0 } as CallStats | Problem | null,
     people: [] as User[] | Problem | null,
+    invitations: [] as Invitation[] | Problem | null,
+    tenant: { id: "ten_1", name: "Harbour Clinic", settings: { retention_days: 30 } } as TenantView,
+    audit: { entries: [] } as AuditPage | Problem | null,
     keys: [] as ApiKey[] | Problem | null,
     numbers: [] as PhoneNumber[] | Problem | null,
     /** What becomes of a change: a problem, or nothing wrong. A promise keeps it waiting. */
@@ -54,10 +71,23 @@ export function fakeApi(done: string[], answers: Answers): Api {
       return change(`change ${id}`, body, { ...known, ...body } as Call);
     },
     listeners: () => ask(answers.listeners),
+    transcript: () => ask(answers.transcript),
+    openTranscript: () => answers.speaking,
     openSession: () => Promise.resolve(makeGrant()),
     people: () => ask(answers.people),
     addPerson: (body) => change("add person", body, {} as User),
     changePerson: (id, body) => change(`change ${id}`, body, {} as User),
+    invitations: () => ask(answers.invitations),
+    invite: (body) =>
+      change("invite", body, { ...body, link: "https://calls.example/invitation#inv_1" } as InvitationNew),
+    revokeInvitation: (id) => change(`revoke ${id}`, undefined, undefined),
+    tenant: () => Promise.resolve(answers.tenant),
+    changeTenant: (body) => change("change tenant", body, answers.tenant),
+    audit: (query) => {
+      done.push(`audit ${JSON.stringify(query)}`);
+      return ask(answers.audit);
+    },
+    changePassword: (old, fresh) => change("change password", [old, fresh], undefined),
     keys: () => ask(answers.keys),
     makeKey: (body) =>
       change("make key", body, { ...body, id: "plk_1", key: "plk_1_secret" } as Awaited<

@@ -49,6 +49,7 @@ const CONFLICTS: Readonly<Record<string, string>> = {
   email_taken: "Somebody has this e-mail already. It may be somebody who was disabled.",
   last_admin: "Somebody must stay admin: make another person admin first.",
   number_exists: "This number is there already.",
+  too_many_invitations: "There are as many invitations as there can be. Revoke one first.",
   too_many_keys: "There are as many keys as there can be. Revoke one first.",
   too_many_numbers: "There are as many numbers as there can be.",
 };
@@ -86,18 +87,6 @@ export function describeProviderProblem(word: string): string | null {
       return "The provider cannot be reached. Try again in a moment.";
     default:
       return null;
-  }
-}
-
-/** Why an invitation was not accepted. */
-export function describeInvitationProblem(problem: Problem): string {
-  switch (problem.kind) {
-    case "not_found":
-      return "This invitation was used, revoked or is too old. Ask for another one.";
-    case "conflict":
-      return "Somebody has this e-mail already. Sign in instead.";
-    default:
-      return describeSignInProblem(problem);
   }
 }
 

@@ -1,0 +1,59 @@
+import type { TenantView } from "@partyline/client/contract";
+import { type ReactElement, useState } from "react";
+import { TextField } from "../parts/Field.tsx";
+import { FormProblem, useSubmit } from "../parts/FormDialog.tsx";
+import { Loaded } from "../parts/Loaded.tsx";
+import { SettingsPage } from "../parts/SettingsPage.tsx";
+import { usePartyline } from "../state/usePartyline.ts";
+import { type Setting, useSetting } from "../state/useSetting.ts";
+
+/** The organization's name, and how long its calls are kept. */
+export default function OrganizationPage(): ReactElement {
+  const { api } = usePartyline();
+  const { view, after } = useSetting("tenant", (signal) => api.tenant(signal));
+  return (
+    <SettingsPage title="Organization" about="What it is called, and how long its calls are kept.">
+      <Loaded view={view} what="the organization" size="page">
+        {(tenant) => <TenantForm tenant={tenant} after={after} />}
+      </Loaded>
+    </SettingsPage>
+  );
+}
+
+function TenantForm(props: { tenant: TenantView; after: Setting<TenantView>["after"] }): ReactElement {
+  const { tenant, after } = props;
+  const { api } = usePartyline();
+  const kept = tenant.settings?.retention_days ?? null;
+  const [isSaved, setSaved] = useState(false);
+  const { submit, busy, problem } = useSubmit(async (fields) => {
+    setSaved(false);
+    const days = fields.text("days");
+    const settings = { retention_days: days === "" ? null : Number(days) };
+    await after(api.changeTenant({ name: fields.text("name"), settings }));
+    setSaved(true);
+  });
+  return (
+    <form className="card settings-card form" aria-label="Organization" onSubmit={submit}>
+      <TextField label="Name" name="name" required maxLength={100} defaultValue={tenant.name} />
+      <TextField
+        label="Days that calls are kept"
+        name="days"
+        type="number"
+        min={1}
+        max={3650}
+        step={1}
+        defaultValue={kept ?? ""}
+        hint="Counted from a call's begin; then its record and all that belongs to it is deleted for good. Left empty: for ever."
+      />
+      <FormProblem problem={problem} />
+      <p role="status" className="form-done">
+        {isSaved ? "Saved." : ""}
+      </p>
+      <div className="form-end">
+        <button type="submit" className="button primary" aria-disabled={busy}>
+          {busy ? "One moment…" : "Save"}
+        </button>
+      </div>
+    </form>
+  );
+}
