@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -67,7 +67,8 @@ async fn change(
     body.name.as_deref().map_or(Ok(()), check_name)?;
     let tenant = caller.tenant();
     let mut txn = app.store.begin(tenant).await?;
-    let changed: Vec<String> = body.name.iter().map(|_| "name".to_owned()).chain(body.settings.keys().cloned()).collect();
+    let changed: Vec<String> =
+        body.name.iter().map(|_| "name".to_owned()).chain(body.settings.keys().cloned()).collect();
     let settings = merge(&txn.tenant_settings(tenant).await?, body.settings)?;
     settings.check().map_err(ApiError::invalid)?;
     txn.tenant_put(tenant, body.name.as_deref(), &settings).await?;
