@@ -26,7 +26,6 @@ CREATE POLICY of_the_tenant ON audit FOR SELECT USING (tenant_id = current_tenan
 CREATE POLICY added_by_the_tenant ON audit FOR INSERT WITH CHECK (tenant_id = current_tenant());
 
 -- Whose logs there are to check.
-CREATE POLICY found_by_the_owner ON tenants FOR SELECT TO CURRENT_USER USING (true);
 CREATE FUNCTION tenant_list() RETURNS SETOF UUID
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS
     'SELECT id FROM tenants ORDER BY id';
