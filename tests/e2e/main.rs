@@ -4,7 +4,9 @@
 
 mod hearing;
 mod installation;
+mod killed;
 mod lost;
 mod metrics;
+mod process;
 mod quality;
 mod tls;
