@@ -61,6 +61,7 @@ impl Backstage {
             let sid = |kind| format!("{kind}{:032x}", n + 0x0fff_0000);
             let (Ok(call_sid), Ok(account_sid)) = (sid("CA").parse(), sid("AC").parse()) else { continue };
             let new = NewCall {
+                id: CallId::new(),
                 call_sid,
                 account_sid,
                 direction: Direction::Inbound,

@@ -55,8 +55,10 @@ use crate::metrics::Metrics;
 pub use crate::model::{Role, Scope, UnknownWord};
 use crate::store::Store;
 pub use crate::store::{OpenError, StoreError, migrate};
+use crate::twilio::away::LastKnown;
 pub use crate::twilio::rest;
 use crate::twilio::rest::{ClientError, RestClient};
+use crate::twilio::spool::Spool;
 
 /// The control plane cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +87,9 @@ pub enum StartError {
     /// The database failed.
     #[error("stored secrets cannot be sealed with the present key")]
     Seal(#[source] StoreError),
+    /// The folder of webhooks that wait for the database cannot be used.
+    #[error("the webhooks on disk cannot be used")]
+    Spool(#[source] std::io::Error),
     /// Twilio's API cannot be used.
     #[error("Twilio's API cannot be used")]
     TwilioApi(#[from] ClientError),
@@ -115,6 +120,8 @@ pub(crate) struct Shared {
     pub(crate) oidc: Option<Provider>,
     pub(crate) metrics: Metrics,
     pub(crate) twilio: RestClient,
+    pub(crate) spool: Spool,
+    pub(crate) last_known: LastKnown,
     /// Calls whose audio broke off, for the reconciler. Full: it finds them by itself, later.
     pub(crate) lost_streams: mpsc::Sender<(TenantId, CallId)>,
     stopping: watch::Receiver<bool>,
@@ -187,6 +194,9 @@ impl Control {
             Store::open(&config.database_url, config.database_owner_url.as_deref(), hub.clone()).await?;
         let (stop, stopping) = watch::channel(false);
         let twilio = RestClient::new(config.twilio_api.clone(), &Dependencies::register(registry)?)?;
+        let metrics = Metrics::register(registry)?;
+        let spool = Spool::open(config.data_dir.join("spool"), metrics.webhooks_spooled.clone());
+        let spool = spool.map_err(StartError::Spool)?;
         let (lost_streams, lost) = mpsc::channel(jobs::LOST_STREAMS);
         let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let shared = Shared {
@@ -206,7 +216,9 @@ impl Control {
             sessions_by_user: Limiter::per_minute(config.sessions_per_minute),
             requests: Requests::new(config.requests_per_minute),
             oidc,
-            metrics: Metrics::register(registry)?,
+            metrics,
+            spool,
+            last_known: LastKnown::default(),
             twilio,
             lost_streams,
             stopping,

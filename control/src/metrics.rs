@@ -13,6 +13,8 @@ pub(crate) struct Metrics {
     pub(crate) webhook_duplicates: IntCounter,
     /// Status callbacks that came after a later one.
     pub(crate) webhook_out_of_order: IntCounter,
+    /// Webhooks that wait on disk for the database.
+    pub(crate) webhooks_spooled: IntGauge,
     /// Refused sign-ins, tokens and signatures.
     pub(crate) auth_failures: IntCounterVec,
     /// Requests refused because there were too many.
@@ -30,7 +32,7 @@ pub(crate) struct Metrics {
 /// Kinds of webhook, as in the label `kind`.
 const WEBHOOKS: [&str; 5] = ["voice", "resume", "status", "stream", "recording"];
 /// What becomes of a webhook, as in the label `result`.
-const RESULTS: [&str; 6] = ["ok", "duplicate", "forbidden", "invalid", "ignored", "error"];
+const RESULTS: [&str; 7] = ["ok", "duplicate", "forbidden", "invalid", "ignored", "spooled", "error"];
 
 impl Metrics {
     /// Makes the metrics and registers them. Fails when they are registered already.
@@ -53,6 +55,9 @@ impl Metrics {
             registry.register(Box::new(counter.clone()))?;
             Ok::<_, prometheus::Error>(counter)
         };
+        let webhooks_spooled =
+            IntGauge::new("partyline_webhooks_spooled", "Webhooks on disk, until the database is back")?;
+        registry.register(Box::new(webhooks_spooled.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         let audit_chain_ok =
             IntGauge::new("partyline_audit_chain_ok", "1: all audit logs are what was written")?;
@@ -70,6 +75,7 @@ impl Metrics {
                 "partyline_webhook_out_of_order_total",
                 "Status callbacks that came after a later one",
             )?,
+            webhooks_spooled,
             auth_failures: counters("partyline_auth_failures_total", "Refused credentials", &["kind"])?,
             rate_limited: counters("partyline_rate_limited_total", "Requests over a limit", &["scope"])?,
             reconciled_calls: counters(
@@ -135,6 +141,7 @@ mod tests {
                 "partyline_stream_restarts_total",
                 "partyline_webhook_duplicates_total",
                 "partyline_webhook_out_of_order_total",
+                "partyline_webhooks_spooled",
                 "partyline_webhooks_total",
             ]
         );

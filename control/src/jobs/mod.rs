@@ -20,6 +20,7 @@ use crate::App;
 use crate::jobs::ask::Asking;
 use crate::jobs::bus::Nodes;
 use crate::store::StoreError;
+use crate::twilio::away;
 
 /// How often what is over is forgotten.
 const FORGET: Duration = Duration::from_secs(60);
@@ -37,6 +38,7 @@ pub(crate) async fn run(
     mut events: Subscription<NodeEvent>,
     mut lost: mpsc::Receiver<(TenantId, CallId)>,
 ) {
+    let taking = tokio::spawn(take_from_disk(app.clone()));
     let mut stopped = std::pin::pin!(app.stopped());
     let mut tick = interval(app.config.timings.tick);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -49,7 +51,7 @@ pub(crate) async fn run(
         tokio::select! {
             // A gateway's sign of life that waits here must count before its silence does.
             biased;
-            () = &mut stopped => return,
+            () = &mut stopped => break,
             received = events.next(), if bus_is_open => match received {
                 Some(Received::Message(envelope)) => nodes.handle_event(&app, envelope).await,
                 Some(Received::Lost(count)) => {
@@ -62,6 +64,25 @@ pub(crate) async fn run(
             () = asking.ended() => {}
             _ = tick.tick() => reconcile::tick(&app, &mut nodes, &mut asking).await,
             _ = forget.tick() => forget_old(&app).await,
+        }
+    }
+    if taking.await.is_err() {
+        tracing::error!("the taking of webhooks from the disk had panicked");
+    }
+}
+
+/// Takes webhooks from the disk once the database is back. In a task of its own: while it waits for the database, gateways'
+/// signs of life must be heard, or they would be taken for dead.
+async fn take_from_disk(app: App) {
+    let mut stopped = std::pin::pin!(app.stopped());
+    let mut tick = interval(app.config.timings.tick);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = &mut stopped => return,
+            _ = tick.tick() => if let Err(error) = away::drain(&app).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "webhooks wait on disk for the database");
+            },
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::model::{Call, CallRef, Direction, Media};
 
 /// A call to make a record of.
 pub(crate) struct NewCall<'a> {
+    /// The id that it gets, if it is not there yet.
+    pub(crate) id: CallId,
     pub(crate) call_sid: CallSid,
     pub(crate) account_sid: AccountSid,
     pub(crate) direction: Direction,
@@ -126,7 +128,7 @@ impl Txn {
         if let Some(call) = self.call_by_sid(tenant, new.call_sid).await? {
             return Ok((call, false));
         }
-        let call = CallId::new();
+        let call = new.id;
         sql("INSERT INTO calls (tenant_id, id, call_sid, account_sid, direction, status, customer_number,
                  organization_number, caller_name, started_at, active_at)
              VALUES ($1, $2, $3, $4, $5, 'incoming', $6, $7, $8, $9, $9)")

@@ -221,12 +221,12 @@ impl Txn {
 }
 
 /// The database form of a time: Unix milliseconds.
-fn millis(time: OffsetDateTime) -> i64 {
+pub(crate) fn millis(time: OffsetDateTime) -> i64 {
     time.unix_timestamp() * 1000 + i64::from(time.millisecond())
 }
 
 /// The time of a database form.
-fn from_millis(millis: i64) -> Result<OffsetDateTime, StoreError> {
+pub(crate) fn from_millis(millis: i64) -> Result<OffsetDateTime, StoreError> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
         .map_err(|_| StoreError::Corrupt { what: "time" })
 }

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::status::{Report, report};
-use super::voice::sides;
-use super::{Outcome, Webhook, answer, apply, receive};
+use super::voice::{call_sid, sides};
+use super::{Kind, Outcome, Webhook, apply, take};
 use crate::App;
 use crate::error::{ApiError, Problem};
 use crate::model::EventType;
@@ -27,8 +27,7 @@ type Taken = Result<(Outcome, Response), ApiError>;
     request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
     responses((status = 204), (status = 403, description = "Not signed by Twilio", body = Problem)))]
 pub(super) async fn status(State(app): State<App>, request: Request) -> Response {
-    let result = take_status(&app, request).await;
-    answer(&app, "status", result)
+    take(&app, Kind::Status, request).await
 }
 
 /// A media stream's status callback.
@@ -36,8 +35,7 @@ pub(super) async fn status(State(app): State<App>, request: Request) -> Response
     request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
     responses((status = 204), (status = 403, description = "Not signed by Twilio", body = Problem)))]
 pub(super) async fn stream(State(app): State<App>, request: Request) -> Response {
-    let result = take_stream(&app, request).await;
-    answer(&app, "stream", result)
+    take(&app, Kind::Stream, request).await
 }
 
 /// A recording's status callback.
@@ -45,23 +43,21 @@ pub(super) async fn stream(State(app): State<App>, request: Request) -> Response
     request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
     responses((status = 204), (status = 403, description = "Not signed by Twilio", body = Problem)))]
 pub(super) async fn recording(State(app): State<App>, request: Request) -> Response {
-    let result = take_recording(&app, request).await;
-    answer(&app, "recording", result)
+    take(&app, Kind::Recording, request).await
 }
 
-async fn take_status(app: &App, request: Request) -> Taken {
-    let hook = receive(app, request).await?;
+pub(super) async fn take_status(app: &App, hook: &Webhook) -> Taken {
     let form = &hook.form;
-    let sid = call_sid(&hook)?;
+    let sid = call_sid(hook)?;
     let word = form.text("CallStatus").ok_or(ApiError::BadRequest("CallStatus is missing".into()))?;
-    let now = OffsetDateTime::now_utc();
+    let now = hook.received_at;
     let (sequence, at) = (form.number("SequenceNumber"), form.timestamp(now));
     let Some(report) = report(&word, sequence, at, form.number("CallDuration")) else {
         return Ok(done(Outcome::Ignored));
     };
 
     let mut txn = app.store.begin(hook.tenant).await?;
-    let Some(call) = call_of_status(&mut txn, &hook, sid, at).await? else {
+    let Some(call) = call_of_status(&mut txn, hook, sid, at).await? else {
         return Ok(done(Outcome::Ignored));
     };
     let number = sequence.map_or_else(|| "-".to_owned(), |sequence| sequence.to_string());
@@ -112,6 +108,7 @@ async fn call_of_status(
     }
     let caller_name = hook.form.text("CallerName");
     let new = NewCall {
+        id: CallId::new(),
         call_sid: sid,
         account_sid: hook.account,
         direction: sides.direction,
@@ -129,22 +126,20 @@ async fn call_of_status(
     Ok(Some(call))
 }
 
-async fn take_stream(app: &App, request: Request) -> Taken {
-    let hook = receive(app, request).await?;
+pub(super) async fn take_stream(app: &App, hook: &Webhook) -> Taken {
     let form = &hook.form;
-    let sid = call_sid(&hook)?;
+    let sid = call_sid(hook)?;
     let stream = form.text("StreamSid").ok_or(ApiError::BadRequest("StreamSid is missing".into()))?;
     let word = form.text("StreamEvent").ok_or(ApiError::BadRequest("StreamEvent is missing".into()))?;
     // Whether audio comes, the gateway knows. This is Twilio's side of it, for the history.
     let mut data = json!({ "stream": stream, "twilio_event": word });
     put(&mut data, "error", form.text("StreamError").map(Value::from));
-    note(app, &hook, sid, &format!("stream:{stream}:{word}"), EventType::CallMedia, data).await
+    note(app, hook, sid, &format!("stream:{stream}:{word}"), EventType::CallMedia, data).await
 }
 
-async fn take_recording(app: &App, request: Request) -> Taken {
-    let hook = receive(app, request).await?;
+pub(super) async fn take_recording(app: &App, hook: &Webhook) -> Taken {
     let form = &hook.form;
-    let sid = call_sid(&hook)?;
+    let sid = call_sid(hook)?;
     let recording = form.get("RecordingSid").and_then(|sid| sid.parse().ok());
     let recording = recording.ok_or(ApiError::BadRequest("RecordingSid is missing or no sid".into()))?;
     let word = form.text("RecordingStatus").unwrap_or_else(|| "completed".to_owned());
@@ -162,7 +157,7 @@ async fn take_recording(app: &App, request: Request) -> Taken {
     put(&mut recorded, "channels", report.channels.map(Value::from));
     put(&mut recorded, "error_code", report.error_code.map(Value::from));
 
-    let now = OffsetDateTime::now_utc();
+    let now = hook.received_at;
     let mut txn = app.store.begin(hook.tenant).await?;
     let Some(call) = txn.call_by_sid(hook.tenant, sid).await? else {
         return Ok(done(Outcome::Ignored));
@@ -184,7 +179,7 @@ fn is_https(url: &str) -> bool {
 
 /// Records something about a call that changes nothing in its record, once.
 async fn note(app: &App, hook: &Webhook, sid: CallSid, key: &str, kind: EventType, data: Value) -> Taken {
-    let now = OffsetDateTime::now_utc();
+    let now = hook.received_at;
     let mut txn = app.store.begin(hook.tenant).await?;
     let Some(call) = txn.call_by_sid(hook.tenant, sid).await? else {
         return Ok(done(Outcome::Ignored));
@@ -195,11 +190,6 @@ async fn note(app: &App, hook: &Webhook, sid: CallSid, key: &str, kind: EventTyp
     txn.event(hook.tenant, call, kind, now, data).await?;
     txn.commit().await?;
     Ok(done(Outcome::Ok))
-}
-
-fn call_sid(hook: &Webhook) -> Result<CallSid, ApiError> {
-    let sid = hook.form.get("CallSid").and_then(|sid| sid.parse().ok());
-    sid.ok_or(ApiError::BadRequest("CallSid is missing or no sid".into()))
 }
 
 fn done(outcome: Outcome) -> (Outcome, Response) {

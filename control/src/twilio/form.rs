@@ -20,6 +20,11 @@ impl Form {
         Self { fields: url::form_urlencoded::parse(body).into_owned().collect() }
     }
 
+    /// Fields that were decoded before.
+    pub(super) fn of(fields: Vec<(String, String)>) -> Self {
+        Self { fields }
+    }
+
     /// All fields, in the order they came.
     pub(super) fn fields(&self) -> &[(String, String)] {
         &self.fields

@@ -1,11 +1,13 @@
 //! Twilio's webhooks: checked, understood, answered.
 
 pub(crate) mod accounts;
+pub(crate) mod away;
 mod callbacks;
 mod form;
 pub(crate) mod pass;
 pub mod rest;
 mod signature;
+pub(crate) mod spool;
 pub(crate) mod status;
 pub(crate) mod twiml;
 mod voice;
@@ -15,6 +17,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use common::{AccountSid, CallId, TenantId};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa_axum::router::OpenApiRouter;
@@ -25,7 +28,6 @@ use crate::api::MAX_BODY;
 use crate::error::ApiError;
 use crate::model::{CallStatus, EventType};
 use crate::store::{StoreError, Txn};
-use crate::twilio::accounts::rest_account;
 use crate::twilio::form::Form;
 use crate::twilio::signature::Body;
 use crate::twilio::status::Report;
@@ -48,8 +50,77 @@ struct Webhook {
     /// Whose account it is about.
     tenant: TenantId,
     account: AccountSid,
+    /// The one of the account's that signed it. Empty once it was on disk.
     auth_token: String,
     form: Form,
+    /// The id that its call was given while the database was away.
+    call: Option<CallId>,
+    received_at: OffsetDateTime,
+}
+
+/// What a webhook is about.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Voice,
+    Status,
+    Stream,
+    Recording,
+}
+
+impl Kind {
+    /// As in the label `kind`.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Voice => "voice",
+            Self::Status => "status",
+            Self::Stream => "stream",
+            Self::Recording => "recording",
+        }
+    }
+}
+
+/// Takes a webhook in, or keeps it on disk while the database is away, and answers it.
+async fn take(app: &App, kind: Kind, request: Request) -> Response {
+    let taken = async {
+        let mut hook = receive(app, request).await?;
+        // What came before waits on disk, and this waits behind it: calls have got their ids there.
+        let taken = match app.spool.first() {
+            Some(_) => Err(StoreError::Busy(None)),
+            None => {
+                let handling = async {
+                    match handle(app, kind, &hook).await {
+                        Err(ApiError::Unavailable(_)) => Err(StoreError::Busy(None)),
+                        other => Ok(other),
+                    }
+                };
+                away::ask(app, handling).await
+            }
+        };
+        match taken {
+            Ok(taken) => taken,
+            Err(StoreError::Busy(_)) => {
+                if kind == Kind::Voice {
+                    hook.call = Some(voice::offline_call(app, &hook).await?);
+                }
+                away::keep(app, kind, &hook).await?;
+                Ok((Outcome::Spooled, voice::offline_answer(app, kind, &hook).await?))
+            }
+            Err(error) => Err(error.into()),
+        }
+    };
+    let taken = taken.await;
+    answer(app, kind.as_str(), taken)
+}
+
+/// Does what a webhook asks for.
+async fn handle(app: &App, kind: Kind, hook: &Webhook) -> Result<(Outcome, Response), ApiError> {
+    match kind {
+        Kind::Voice => voice::take(app, hook).await,
+        Kind::Status => callbacks::take_status(app, hook).await,
+        Kind::Stream => callbacks::take_stream(app, hook).await,
+        Kind::Recording => callbacks::take_recording(app, hook).await,
+    }
 }
 
 /// What became of a good webhook.
@@ -61,6 +132,8 @@ enum Outcome {
     Duplicate,
     /// It is about nothing that we know.
     Ignored,
+    /// The database is away, and it is on disk.
+    Spooled,
 }
 
 /// Reads a webhook and checks that Twilio signed it for the public URL. The `Host` header has no say.
@@ -79,13 +152,12 @@ async fn receive(app: &App, request: Request) -> Result<Webhook, ApiError> {
         form.get("AccountSid").and_then(|sid| sid.parse().ok()).ok_or(ApiError::BadSignature)?;
     let signature = parts.headers.get("x-twilio-signature").and_then(|value| value.to_str().ok());
     let signature = signature.ok_or(ApiError::BadSignature)?;
-    let tenant = app.store.tenant_by_account(account).await?.ok_or(ApiError::BadSignature)?;
-    let known = rest_account(app, tenant, account).await?.ok_or(ApiError::BadSignature)?;
+    let (tenant, auth_tokens) = away::account(app, account).await?.ok_or(ApiError::BadSignature)?;
     let signed = if is_form { Body::Form(form.fields()) } else { Body::Raw(&body) };
     // While they are being rotated either token may sign.
     let is_by = |token: &String| signature::is_signed(token, &url, signed, signature);
-    let auth_token = known.auth_tokens.into_iter().find(is_by).ok_or(ApiError::BadSignature)?;
-    Ok(Webhook { tenant, account, auth_token, form })
+    let auth_token = auth_tokens.into_iter().find(is_by).ok_or(ApiError::BadSignature)?;
+    Ok(Webhook { tenant, account, auth_token, form, call: None, received_at: OffsetDateTime::now_utc() })
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -102,6 +174,7 @@ fn answer(app: &App, kind: &str, result: Result<(Outcome, Response), ApiError>) 
                 Outcome::Ok => "ok",
                 Outcome::Duplicate => "duplicate",
                 Outcome::Ignored => "ignored",
+                Outcome::Spooled => "spooled",
             };
             (label, response)
         }

@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use common::token::StreamKind;
 use common::{CallId, CallSid};
 use serde_json::json;
-use time::OffsetDateTime;
 
 use super::pass::STREAM_TRIES;
 use super::pass::{Of, pass};
 use super::status::{Report, report};
-use super::{Outcome, Webhook, answer, apply, receive, twiml};
+use super::{Kind, Outcome, Webhook, answer, apply, away, receive, twiml};
 use crate::App;
 use crate::error::{ApiError, Problem};
 use crate::model::{Direction, Disclosure, EventType, Number, Route};
@@ -27,19 +26,13 @@ use crate::store::{NewCall, StoreError, StreamTry};
         (status = 403, description = "Not signed by Twilio", body = Problem),
     ))]
 pub(super) async fn voice(State(app): State<App>, request: Request) -> Response {
-    let result = take(&app, request).await;
-    answer(&app, "voice", result)
+    super::take(&app, Kind::Voice, request).await
 }
 
-async fn take(app: &App, request: Request) -> Result<(Outcome, Response), ApiError> {
-    let hook = receive(app, request).await?;
-    let call_sid: CallSid = hook
-        .form
-        .get("CallSid")
-        .and_then(|sid| sid.parse().ok())
-        .ok_or(ApiError::BadRequest("CallSid is missing or no sid".into()))?;
-    let sides = sides(&hook);
-    let number = match app.store.number_fetch(hook.tenant, &sides.organization).await {
+pub(super) async fn take(app: &App, hook: &Webhook) -> Result<(Outcome, Response), ApiError> {
+    let call_sid = call_sid(hook)?;
+    let sides = sides(hook);
+    let number = match away::number(app, hook.tenant, &sides.organization).await {
         Ok(number) => number,
         Err(StoreError::NotFound) => {
             tracing::info!("a call to a number that nobody has added is rejected");
@@ -47,8 +40,29 @@ async fn take(app: &App, request: Request) -> Result<(Outcome, Response), ApiErr
         }
         Err(error) => return Err(error.into()),
     };
-    let (call, outcome) = open(app, &hook, call_sid, &sides, &number).await?;
-    Ok((outcome, xml(instructions(app, &hook, call, call_sid, &number))))
+    let (call, outcome) = open(app, hook, call_sid, &sides, &number).await?;
+    Ok((outcome, xml(instructions(app, hook, call, call_sid, &number))))
+}
+
+/// The id that a call has or gets while the database is away.
+pub(super) async fn offline_call(app: &App, hook: &Webhook) -> Result<CallId, ApiError> {
+    // A number that nobody remembers is no reason to take a call.
+    away::number(app, hook.tenant, &sides(hook).organization).await?;
+    Ok(app.spool.call(call_sid(hook)?))
+}
+
+/// What Twilio is told while the database is away.
+pub(super) async fn offline_answer(app: &App, kind: Kind, hook: &Webhook) -> Result<Response, ApiError> {
+    let Some(call) = hook.call.filter(|_| kind == Kind::Voice) else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let number = away::number(app, hook.tenant, &sides(hook).organization).await?;
+    Ok(xml(instructions(app, hook, call, call_sid(hook)?, &number)))
+}
+
+pub(super) fn call_sid(hook: &Webhook) -> Result<CallSid, ApiError> {
+    let sid = hook.form.get("CallSid").and_then(|sid| sid.parse().ok());
+    sid.ok_or(ApiError::BadRequest("CallSid is missing or no sid".into()))
 }
 
 /// Who is at which end.
@@ -75,10 +89,11 @@ async fn open(
     sides: &Sides,
     number: &Number,
 ) -> Result<(CallId, Outcome), StoreError> {
-    let now = OffsetDateTime::now_utc();
+    let now = hook.received_at;
     let tenant = hook.tenant;
     let caller_name = hook.form.text("CallerName");
     let new = NewCall {
+        id: hook.call.unwrap_or_else(CallId::new),
         call_sid,
         account_sid: hook.account,
         direction: sides.direction,
@@ -156,19 +171,20 @@ pub(super) async fn resume(State(app): State<App>, request: Request) -> Response
 
 async fn take_back(app: &App, request: Request) -> Result<(Outcome, Response), ApiError> {
     let hook = receive(app, request).await?;
-    let call_sid: CallSid = hook
-        .form
-        .get("CallSid")
-        .and_then(|sid| sid.parse().ok())
-        .ok_or(ApiError::BadRequest("CallSid is missing or no sid".into()))?;
-    let number = match app.store.number_fetch(hook.tenant, &sides(&hook).organization).await {
+    let call_sid = call_sid(&hook)?;
+    let number = match away::number(app, hook.tenant, &sides(&hook).organization).await {
         Ok(number) => number,
         Err(StoreError::NotFound) => return Ok((Outcome::Ignored, xml(twiml::leave(None)))),
         Err(error) => return Err(error.into()),
     };
     let leave = || xml(twiml::leave(number.settings.dial.as_deref()));
-    let now = OffsetDateTime::now_utc();
-    let mut txn = app.store.begin(hook.tenant).await?;
+    let now = hook.received_at;
+    let mut txn = match away::ask(app, app.store.begin(hook.tenant)).await {
+        Ok(txn) => txn,
+        // Better somebody than nobody, for a caller who is there.
+        Err(StoreError::Busy(_)) => return Ok((Outcome::Ignored, leave())),
+        Err(error) => return Err(error.into()),
+    };
     let Some(call) = txn.call_by_sid(hook.tenant, call_sid).await? else {
         return Ok((Outcome::Ignored, leave()));
     };

@@ -193,7 +193,10 @@ impl Server {
         // The files as they are at this moment: what a killed process leaves behind.
         for file in std::fs::read_dir(self.data.folder.path()).unwrap() {
             let file = file.unwrap();
-            std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+            // The folder of webhooks that wait for the database is empty here: no database is away.
+            if file.file_type().unwrap().is_file() {
+                std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+            }
         }
         self.task.abort();
         let data = Data { folder: Arc::new(copy), postgres: self.data.postgres.clone() };
