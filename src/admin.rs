@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use common::{AccountSid, TenantId};
-use control::{Admin, Role, Scope};
+use control::{Admin, Role, Scope, SecretKeys};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -101,7 +101,7 @@ enum KeyCommand {
         #[arg(long, value_delimiter = ',', required = true)]
         scope: Vec<Scope>,
         /// Until when it is good (RFC 3339); without it, until it is revoked
-        #[arg(long, value_parser = time)]
+        #[arg(long, value_parser = moment)]
         expires: Option<OffsetDateTime>,
     },
 }
@@ -135,19 +135,12 @@ enum KeysCommand {
 enum Key {
     /// Signs access tokens, tickets and grants: those that are out are then good for nothing
     Signing,
-    /// Seals secrets in the database, all of which are sealed anew
-    Secrets,
 }
 
 /// Does it.
 pub async fn admin(arguments: AdminArguments) -> anyhow::Result<()> {
     let raw = Raw::layered(arguments.settings, std::env::vars(), arguments.config.as_deref())?;
     let settings = Settings::without_planes(raw)?;
-    if let AdminCommand::Keys(KeysCommand::Rotate { key: Key::Signing }) = arguments.command {
-        control::rotate_signing_key(&settings.data_dir)?;
-        println!("tokens are signed with another key, from the next start on");
-        return Ok(());
-    }
     let admin = Admin::open(&settings.database_url).await?;
     let done = run(&admin, arguments.command, &settings).await;
     admin.close().await;
@@ -170,14 +163,19 @@ async fn run(admin: &Admin, command: AdminCommand, settings: &Settings) -> anyho
         AdminCommand::Key(KeyCommand::Create { email, name, scope, expires }) => {
             admin.key_create(&email, &name, &scope, expires).await?
         }
+        AdminCommand::Keys(KeysCommand::Rotate { key: Key::Signing }) => {
+            control::rotate_signing_key(&settings.data_dir)?;
+            "tokens are signed with another key, from the next start on".to_owned()
+        }
         AdminCommand::Token(TokenCommand::Rotate { account, tenant, token_file }) => {
             let token = secret("the auth token", token_file)?;
-            let tenant = admin.token_rotate(&settings.data_dir, account, &token, tenant).await?;
+            let keys = SecretKeys {
+                data_dir: &settings.data_dir,
+                key: settings.secrets_key.as_ref(),
+                old: &settings.secrets_old_keys,
+            };
+            let tenant = admin.token_rotate(&keys, account, &token, tenant).await?;
             format!("{account} of {tenant} has another auth token")
-        }
-        AdminCommand::Keys(KeysCommand::Rotate { .. }) => {
-            let count = admin.secrets_rotate(&settings.data_dir).await?;
-            format!("{count} secrets are sealed with another key")
         }
     })
 }
@@ -206,6 +204,6 @@ fn secret(what: &str, file: Option<PathBuf>) -> anyhow::Result<String> {
     Ok(secret.to_owned())
 }
 
-fn time(text: &str) -> Result<OffsetDateTime, String> {
+fn moment(text: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(|error| error.to_string())
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use partyline::admin::{AdminArguments, admin};
 use partyline::audit::{AuditCommand, audit};
 use partyline::demo;
 use partyline::node::Node;
-use partyline::settings::{Planes, Raw, Settings, SettingsError, new_signing_key, verifying_key};
+use partyline::settings::{Effective, Planes, Raw, Settings, SettingsError, new_signing_key, verifying_key};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -38,6 +39,13 @@ enum Command {
     ///
     /// For those who do not give the owner's URL to the server. Safe beside running servers.
     Migrate(Box<MigrateArguments>),
+    /// Says what the settings are in the end, where each comes from, and whether they are good
+    CheckConfig(Box<CheckArguments>),
+    /// Makes tenants, people and keys, with the database alone: no server need run
+    ///
+    /// Settings stand in the environment, in a file, or in front of the command: `partyline admin --data-dir /data
+    /// tenant create --name Acme`. Secrets are read from standard input or a file.
+    Admin(Box<AdminArguments>),
     /// Goes through the audit logs
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -68,6 +76,15 @@ struct PlaneArguments {
     /// Say whether the settings are good, and end
     #[arg(long)]
     check_config: bool,
+    #[command(flatten)]
+    settings: Raw,
+}
+
+#[derive(clap::Args, Debug)]
+struct CheckArguments {
+    /// A TOML file with settings
+    #[arg(long, env = "PARTYLINE_CONFIG")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     settings: Raw,
 }
@@ -113,6 +130,8 @@ fn main() -> ExitCode {
             }
             Command::Key(KeyCommand::Show(arguments)) => show_key(*arguments),
             Command::Migrate(arguments) => migrate(*arguments).await,
+            Command::CheckConfig(arguments) => check_config(*arguments),
+            Command::Admin(arguments) => admin(*arguments).await,
             Command::Audit(command) => audit(command).await,
             Command::Call(arguments) => loadtest::cli::call(*arguments).await,
         }
@@ -179,6 +198,22 @@ fn show_key(arguments: MigrateArguments) -> anyhow::Result<()> {
         None => control::signing_key(&settings.data_dir)?,
     };
     println!("{}", verifying_key(&signer));
+    Ok(())
+}
+
+fn check_config(arguments: CheckArguments) -> anyhow::Result<()> {
+    let CheckArguments { config, settings: flags } = arguments;
+    for setting in Effective::all(flags.clone(), std::env::vars(), config.as_deref())? {
+        println!("{setting}");
+    }
+    let raw = Raw::layered(flags, std::env::vars(), config.as_deref())?;
+    // Whom they are for is seen by what each plane needs when it is apart.
+    let planes = match (&raw.redis_url, &raw.verifying_key) {
+        (None, _) => Planes::Both,
+        (Some(_), None) => Planes::Control,
+        (Some(_), Some(_)) => Planes::Gateway,
+    };
+    Settings::from_raw(raw, planes)?;
     Ok(())
 }
 

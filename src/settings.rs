@@ -13,12 +13,15 @@ use common::tls::Tls;
 use common::token::{Signer, Verifier};
 use control::SecretKey;
 
+mod effective;
 mod gateway;
 mod keys;
+mod oidc;
 mod planes;
 mod raw;
 mod tls;
 
+pub use self::effective::{Effective, Source};
 pub use self::gateway::Limits;
 use self::gateway::threads;
 pub use self::keys::{new_signing_key, verifying_key};
@@ -111,6 +114,10 @@ pub struct Settings {
     pub secrets_old_keys: Vec<SecretKey>,
     /// Base of Twilio's REST API, if it is not Twilio's own.
     pub twilio_api_url: Option<String>,
+    /// Requests a minute that an address, a person and a tenant may send, where it is not the default.
+    pub requests_per_minute: [Option<NonZeroU32>; 3],
+    /// With whom people can sign in.
+    pub oidc: Option<control::Oidc>,
     /// The first tenant.
     pub bootstrap: Option<control::Bootstrap>,
 }
@@ -178,11 +185,13 @@ impl Settings {
             allowed_origins: list(raw.allowed_origins.as_deref())
                 .map(|origin| url("allowed_origins", Some(origin)).map(Option::unwrap_or_default))
                 .collect::<Result<_, _>>()?,
-            sessions_per_minute: raw
-                .sessions_per_minute
-                .as_deref()
-                .map(|text| parse("sessions_per_minute", text))
-                .transpose()?,
+            sessions_per_minute: optional("sessions_per_minute", raw.sessions_per_minute.as_deref())?,
+            requests_per_minute: [
+                optional("requests_per_minute_address", raw.requests_per_minute_address.as_deref())?,
+                optional("requests_per_minute_user", raw.requests_per_minute_user.as_deref())?,
+                optional("requests_per_minute_tenant", raw.requests_per_minute_tenant.as_deref())?,
+            ],
+            oidc: oidc::from_raw(&raw)?,
             secrets_key: raw.secrets_key.as_deref().map(|key| secret_key("secrets_key", key)).transpose()?,
             secrets_old_keys: list(raw.secrets_old_keys.as_deref())
                 .map(|key| secret_key("secrets_old_keys", key))
@@ -275,6 +284,13 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
     text.trim().parse().map_err(|error: T::Err| bad(key, &format!("{text}: {error}")))
 }
 
+fn optional<T: std::str::FromStr<Err: std::fmt::Display>>(
+    key: &'static str,
+    text: Option<&str>,
+) -> Result<Option<T>, SettingsError> {
+    text.map(|text| parse(key, text)).transpose()
+}
+
 fn bad(key: &'static str, why: &str) -> SettingsError {
     SettingsError::Bad { key, why: why.to_owned() }
 }
@@ -335,6 +351,19 @@ mod tests {
                 &[("PARTYLINE_DATABASE_OWNER_URL", "postgres://owner@x/y")],
                 "PARTYLINE_DATABASE_OWNER_URL: is for PostgreSQL",
             ),
+            (
+                &[("PARTYLINE_OIDC_CLIENT_ID", "x")],
+                "PARTYLINE_OIDC_ISSUER: issuer and client id belong together",
+            ),
+            (
+                &[
+                    ("PARTYLINE_OIDC_ISSUER", "https://x"),
+                    ("PARTYLINE_OIDC_CLIENT_ID", "x"),
+                    ("PARTYLINE_OIDC_DOMAINS", "a.example"),
+                ],
+                "PARTYLINE_OIDC_DOMAINS: a.example: must be domain=tenant:role",
+            ),
+            (&[("PARTYLINE_REQUESTS_PER_MINUTE_USER", "0")], "PARTYLINE_REQUESTS_PER_MINUTE_USER: 0"),
             (&[("PARTYLINE_TLS_CERT", "/x")], "PARTYLINE_TLS_CERT: certificate and key belong together"),
             (
                 &[("PARTYLINE_TLS_CERT", "/none"), ("PARTYLINE_TLS_KEY", "/x")],

@@ -94,6 +94,7 @@ const WITHOUT_A_TENANT: &[&str] = &[
     "calls_still",
     "tenants_with_old_seals",
     "tenants_with_old_sign_ins",
+    "tenants_with_settings",
     "tenants_with_unused_sessions",
     // A statement, which has the tenant among its values; a turn, which has it as its key.
     "all",

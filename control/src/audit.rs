@@ -44,7 +44,7 @@ words! {
         SessionClosed => "session.closed",
         /// A call's record was changed.
         CallChanged => "call.changed",
-        /// A call's record was removed.
+        /// A call's record was removed, by a person or by age.
         CallRemoved => "call.removed",
         /// A number was added.
         NumberAdded => "number.added",

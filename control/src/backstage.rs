@@ -3,6 +3,7 @@
 use common::{CallId, TenantId};
 use time::OffsetDateTime;
 
+use crate::jobs::retention;
 use crate::model::{CallStatus, Direction, MessageType, Sender};
 use crate::store::{Asked, CallFilter, NewCall, NewMessage, words_of};
 use crate::{App, Control, StoreError};
@@ -70,6 +71,11 @@ impl Backstage {
             txn.call_open(tenant, &new, OffsetDateTime::now_utc()).await?;
         }
         txn.commit().await
+    }
+
+    /// Deletes what is too old at `now`: how many calls.
+    pub async fn retain(&self, now: OffsetDateTime) -> Result<u64, StoreError> {
+        retention::forget(&self.app, now).await
     }
 
     /// Something is said in a call: its number there. `None`: it could not be kept.

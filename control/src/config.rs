@@ -5,13 +5,14 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::AccountSid;
 use common::serve::Limits;
 use common::tls::Tls;
+use common::{AccountSid, TenantId};
 use url::{Host, Url};
 
 use crate::StartError;
 use crate::crypto::SecretKey;
+use crate::model::Role;
 use crate::twilio::rest::RestConfig;
 
 /// Everything the control plane can be told.
@@ -50,8 +51,63 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// Sessions a person may open a minute, and as many at once.
     pub sessions_per_minute: NonZeroU32,
+    /// With whom people can sign in beside their password.
+    pub oidc: Option<Oidc>,
+    /// Requests to the API, by whom they come from.
+    pub requests_per_minute: RequestsPerMinute,
     /// How long things may take or be silent.
     pub timings: Timings,
+}
+
+/// An OpenID Connect provider. It knows us as the client with the redirect URI
+/// `<public URL>/api/auth/oidc/callback`.
+#[derive(Clone)]
+pub struct Oidc {
+    /// Its issuer, to the letter: `https://accounts.example.com`.
+    pub issuer: String,
+    /// What it calls us.
+    pub client_id: String,
+    /// What it knows us by. `None`: we are a public client, and PKCE alone must do.
+    pub client_secret: Option<String>,
+    /// What people know it by.
+    pub name: String,
+    /// The domains of e-mails that it speaks for. Empty: all, but only of people who are there or invited.
+    pub domains: Vec<OidcDomain>,
+}
+
+/// A domain whose people come by the provider, and to which tenant.
+#[derive(Clone, Debug)]
+pub struct OidcDomain {
+    /// What stands behind the `@`, lower case.
+    pub name: String,
+    /// Whose people they are.
+    pub tenant: TenantId,
+    /// What those may do who come for the first time and were not invited.
+    pub role: Role,
+}
+
+impl std::fmt::Debug for Oidc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Oidc").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+/// Requests to the API that may come in a minute, and as many at once. Twilio's webhooks are not counted.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestsPerMinute {
+    /// From one address: an office may be behind it.
+    pub address: NonZeroU32,
+    /// Of one person, with their API keys.
+    pub user: NonZeroU32,
+    /// Of one tenant.
+    pub tenant: NonZeroU32,
+}
+
+impl Default for RequestsPerMinute {
+    fn default() -> Self {
+        let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Self { address: some(6000), user: some(1200), tenant: some(12_000) }
+    }
 }
 
 /// More than a person can use, and little for a program that runs wild with a person's token.
@@ -75,6 +131,8 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             trusted_proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             sessions_per_minute: SESSIONS_PER_MINUTE,
+            oidc: None,
+            requests_per_minute: RequestsPerMinute::default(),
             timings: Timings::default(),
         }
     }

@@ -40,8 +40,35 @@ pub enum KeyError {
 ///
 /// When the folder or file cannot be used, or the file holds no key.
 pub fn signing_key(data_dir: &Path) -> Result<Signer, KeyError> {
-    let (path, der) = load_or_make(data_dir, "signing.key", Signer::generate_pkcs8)?;
+    let (path, der) = load_or_make(data_dir, SIGNING_KEY, Signer::generate_pkcs8)?;
     Signer::from_pkcs8(&der).map_err(|_| KeyError::Unusable { path })
+}
+
+/// Puts a fresh key in place of the one that signs every token. What the old one signed is good for nothing once
+/// control and gateways have started anew.
+///
+/// # Errors
+///
+/// When the folder or file cannot be used.
+pub fn rotate_signing_key(data_dir: &Path) -> Result<(), KeyError> {
+    load_or_make(data_dir, &next_to(SIGNING_KEY), Signer::generate_pkcs8)?;
+    take_next(data_dir, SIGNING_KEY)
+}
+
+const SIGNING_KEY: &str = "signing.key";
+
+/// The file of the key that will take the place of this one.
+fn next_to(name: &str) -> String {
+    format!("{name}.next")
+}
+
+/// Puts the next key in place of the one with this name.
+pub(crate) fn take_next(data_dir: &Path, name: &str) -> Result<(), KeyError> {
+    let path = data_dir.join(next_to(name));
+    std::fs::rename(&path, data_dir.join(name))
+        .and_then(|()| std::fs::File::open(data_dir))
+        .and_then(|folder| folder.sync_all())
+        .map_err(|source| KeyError::Io { path, source })
 }
 
 /// Seals what must not be read from a copy of the database.
@@ -279,7 +306,7 @@ mod tests {
         });
         let open = |key, old: &[SecretKey]| SecretBox::open(dir.path(), key, old).unwrap();
         let in_folder = open(None, &[]);
-        let (first, then) = (open(Some(&old), &[]), open(Some(&new), &[old.clone()]));
+        let (first, then) = (open(Some(&old), &[]), open(Some(&new), std::slice::from_ref(&old)));
         assert!(in_folder.id() != first.id() && first.id() != then.id());
         assert_eq!(open(Some(&old), &[]).id(), first.id());
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts as _, MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
@@ -15,7 +15,7 @@ use tower_http::cors::CorsLayer;
 use crate::App;
 use crate::api::{self, MAX_BODY};
 use crate::audit::Action;
-use crate::auth::Asker;
+use crate::auth::{Asker, Client};
 use crate::console;
 use crate::error::ApiError;
 
@@ -47,6 +47,7 @@ pub(crate) fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), keep_refusals))
         .layer(cors)
         .layer(CatchPanicLayer::custom(|_| ApiError::Panic.into_response()))
+        .layer(from_fn_with_state(app.clone(), count))
         .layer(from_fn(limit))
         .layer(from_fn(set_headers))
         .layer(from_fn_with_state(app.clone(), measure))
@@ -62,6 +63,19 @@ async fn elsewhere(State(app): State<App>, request: Request) -> Response {
         &Method::GET | &Method::HEAD => console::serve(&app, path, request.headers()),
         _ => ApiError::MethodNotAllowed.into_response(),
     }
+}
+
+/// Refuses an address that asks too often. Twilio's webhooks come from few addresses, and are signed.
+async fn count(State(app): State<App>, request: Request, next: Next) -> Response {
+    const WEBHOOKS: [&str; 3] = ["/api/twilio/", "/api/calls/status", "/api/calls/recording"];
+    let path = request.uri().path();
+    let counts = path.starts_with("/api/") && !WEBHOOKS.iter().any(|webhook| path.starts_with(webhook));
+    let (mut parts, body) = request.into_parts();
+    let Ok(Client(address)) = Client::from_request_parts(&mut parts, &app).await;
+    if counts && let Err(refused) = app.requests.check_address(address, &app.metrics) {
+        return refused.into_response();
+    }
+    next.run(Request::from_parts(parts, body)).await
 }
 
 async fn limit(request: Request, next: Next) -> Response {

@@ -38,19 +38,21 @@ use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-pub use crate::admin::Admin;
+pub use crate::admin::{Admin, AdminError, SecretKeys};
 pub use crate::audit::{Fault, Head, NotAHead, Why};
-use crate::auth::limit::Limiter;
+use crate::auth::limit::{Limiter, Requests};
+use crate::auth::oidc::Provider;
 use crate::auth::password::Passwords;
 use crate::config::BaseUrl;
-pub use crate::config::{Bootstrap, BootstrapTwilio, Config, Timings};
+pub use crate::config::{Bootstrap, BootstrapTwilio, Config, Oidc, OidcDomain, RequestsPerMinute, Timings};
 use crate::crypto::SecretBox;
-pub use crate::crypto::{KeyError, NotAKey, SecretKey, signing_key};
+pub use crate::crypto::{KeyError, NotAKey, SecretKey, rotate_signing_key, signing_key};
 pub use crate::dependency::Dependencies;
 use crate::gateways::Gateways;
 use crate::live::Hub;
 use crate::live::quality::Qualities;
 use crate::metrics::Metrics;
+pub use crate::model::{Role, Scope, UnknownWord};
 use crate::store::Store;
 pub use crate::store::{OpenError, StoreError, migrate};
 pub use crate::twilio::rest;
@@ -109,6 +111,8 @@ pub(crate) struct Shared {
     pub(crate) login_by_address: Limiter<IpAddr>,
     pub(crate) login_by_email: Limiter<[u8; 32]>,
     pub(crate) sessions_by_user: Limiter<UserId>,
+    pub(crate) requests: Requests,
+    pub(crate) oidc: Option<Provider>,
     pub(crate) metrics: Metrics,
     pub(crate) twilio: RestClient,
     /// Calls whose audio broke off, for the reconciler. Full: it finds them by itself, later.
@@ -175,6 +179,7 @@ impl Control {
         for origin in &config.allowed_origins {
             origins.insert(BaseUrl::parse(origin, "an allowed origin")?.origin());
         }
+        let oidc = config.oidc.clone().map(|oidc| Provider::new(oidc, &public_url)).transpose()?;
         let secrets =
             SecretBox::open(&config.data_dir, config.secrets_key.as_ref(), &config.secrets_old_keys)?;
         let hub = Hub::among(bus.news.clone());
@@ -198,10 +203,9 @@ impl Control {
             passwords: Passwords::default(),
             login_by_address: Limiter::new(some(30), Duration::from_secs(2)),
             login_by_email: Limiter::new(some(10), Duration::from_secs(6)),
-            sessions_by_user: Limiter::new(
-                config.sessions_per_minute,
-                Duration::from_secs(60) / config.sessions_per_minute.get(),
-            ),
+            sessions_by_user: Limiter::per_minute(config.sessions_per_minute),
+            requests: Requests::new(config.requests_per_minute),
+            oidc,
             metrics: Metrics::register(registry)?,
             twilio,
             lost_streams,
@@ -222,6 +226,8 @@ impl Control {
         let jobs = tokio::spawn(jobs::run(app.clone(), events, lost));
         let others = tokio::spawn(jobs::news::run(app.clone(), news));
         let looks = tokio::spawn(jobs::audit::run(app.clone()));
+        // What takes long must not hold up the bus.
+        let retention = tokio::spawn(jobs::retention::run(app.clone()));
         let (limits, tls) = (app.config.http, app.config.tls.clone());
         let router = http::router(app.clone());
         let stop = async {
@@ -230,7 +236,7 @@ impl Control {
         };
         common::serve::serve(listener, tls, router, limits, stop).await;
         // The jobs end by `stopping` too. What they were writing is then whole.
-        for job in [jobs, others, looks] {
+        for job in [jobs, others, looks, retention] {
             if job.await.is_err() {
                 tracing::error!("a background job had panicked");
             }

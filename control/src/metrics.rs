@@ -91,10 +91,12 @@ impl Metrics {
                 metrics.webhooks.with_label_values(&[kind, result]);
             }
         }
-        for kind in ["password", "token", "key", "refresh", "refresh_reuse", "signature"] {
+        for kind in ["password", "oidc", "token", "key", "refresh", "refresh_reuse", "signature"] {
             metrics.auth_failures.with_label_values(&[kind]);
         }
-        for scope in ["login_address", "login_email", "login_busy", "sessions", "live"] {
+        for scope in
+            ["address", "user", "tenant", "login_address", "login_email", "login_busy", "sessions", "live"]
+        {
             metrics.rate_limited.with_label_values(&[scope]);
         }
         for result in ["asked", "failed", "given_up"] {

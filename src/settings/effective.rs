@@ -87,12 +87,14 @@ mod tests {
     #[test]
     fn each_value_has_its_source_and_no_secret_is_shown() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "http_addr = '127.0.0.1:1'\nadmin_addr = '127.0.0.1:2'\ndata_dir = '/x\"y'").unwrap();
+        std::fs::write(
+            file.path(),
+            "http_addr = '127.0.0.1:1'\nadmin_addr = '127.0.0.1:2'\ndata_dir = '/x\"y'",
+        )
+        .unwrap();
         let flags = Raw { http_addr: Some("127.0.0.1:5".to_owned()), ..Raw::default() };
-        let environment = [
-            ("PARTYLINE_ADMIN_ADDR", "127.0.0.1:4"),
-            ("PARTYLINE_DATABASE_URL", "postgres://a:hush@b/c"),
-        ];
+        let environment =
+            [("PARTYLINE_ADMIN_ADDR", "127.0.0.1:4"), ("PARTYLINE_DATABASE_URL", "postgres://a:hush@b/c")];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let all = Effective::all(flags, environment, Some(file.path())).unwrap();
         let line = |key: &str| all.iter().find(|setting| setting.key == key).unwrap().to_string();

@@ -4,7 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 
 use gateway::listen::Pcmu;
 
-use super::{Raw, SettingsError, bad, parse};
+use super::{Raw, SettingsError, bad, optional, parse};
 
 /// The gateway's limits. Where one is left out, the gateway has its own default.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -60,13 +60,6 @@ fn set<T>(to: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *to = value;
     }
-}
-
-fn optional<T: std::str::FromStr<Err: std::fmt::Display>>(
-    key: &'static str,
-    text: Option<&str>,
-) -> Result<Option<T>, SettingsError> {
-    text.map(|text| parse(key, text)).transpose()
 }
 
 /// At most 64: each has a UDP port of its own.

@@ -102,8 +102,19 @@ impl Settings {
             bootstrap: self.bootstrap.clone(),
             allowed_origins: self.origins(addrs),
             tls: self.tls.clone(),
+            oidc: self.oidc.clone(),
+            requests_per_minute: self.requests_per_minute(defaults.requests_per_minute),
             sessions_per_minute: self.sessions_per_minute.unwrap_or(defaults.sessions_per_minute),
             ..defaults
+        }
+    }
+
+    fn requests_per_minute(&self, defaults: control::RequestsPerMinute) -> control::RequestsPerMinute {
+        let [address, user, tenant] = self.requests_per_minute;
+        control::RequestsPerMinute {
+            address: address.unwrap_or(defaults.address),
+            user: user.unwrap_or(defaults.user),
+            tenant: tenant.unwrap_or(defaults.tenant),
         }
     }
 

@@ -15,6 +15,8 @@ pub(super) const PREFIX: &str = "PARTYLINE_";
 const OTHER_NAMES: [&str; 2] = ["config", "log"];
 
 macro_rules! keys {
+    (@secret) => { false };
+    (@secret secret) => { true };
     ($($(#[doc = $doc:literal])* $key:ident $(($secret:ident))?,)*) => {
         /// Every key, as text and not yet checked.
         #[derive(Args, Clone, Debug, Default, Deserialize, Eq, PartialEq)]
@@ -26,12 +28,16 @@ macro_rules! keys {
         }
 
         impl Raw {
+            /// Every key, its help, and whether it is a secret.
+            pub(super) const KEYS: &[(&str, &str, bool)] =
+                &[$((stringify!($key), concat!($($doc),*), keys!(@secret $($secret)?)),)*];
+
             /// What is set here, and what `other` sets for the rest.
             fn or(self, other: Self) -> Self {
                 Self { $($key: self.$key.or(other.$key),)* }
             }
 
-            fn slot(&mut self, key: &str) -> Option<(&mut Option<String>, bool)> {
+            pub(super) fn slot(&mut self, key: &str) -> Option<(&mut Option<String>, bool)> {
                 match key {
                     $(stringify!($key) => {
                         let marks: &[&str] = &[$(stringify!($secret))?];
@@ -95,6 +101,22 @@ keys! {
     allowed_origins,
     /// Sessions a person may open a minute, and as many at once [default: 60]
     sessions_per_minute,
+    /// Requests to the API a minute, and as many at once: of one address; Twilio's webhooks are not counted [default: 6000]
+    requests_per_minute_address,
+    /// The same of one person, their API keys included [default: 1200]
+    requests_per_minute_user,
+    /// The same of one tenant [default: 12000]
+    requests_per_minute_tenant,
+    /// OpenID Connect: the provider's issuer, to the letter; people can then sign in with it
+    oidc_issuer,
+    /// What the provider calls us; it sends people back to <public-url>/api/auth/oidc/callback
+    oidc_client_id,
+    /// What the provider knows us by; left out for a public client
+    oidc_client_secret(secret),
+    /// What people know the provider by [default: single sign-on]
+    oidc_name,
+    /// Domains of e-mails that the provider speaks for, separated by commas, each with a tenant and the role of who comes first: acme.example=ten_…:viewer. Left out: all, but only of people who are there or invited
+    oidc_domains,
     /// Name of the first tenant, made once
     bootstrap_tenant,
     /// E-mail address of its admin
@@ -126,27 +148,28 @@ impl Raw {
         environment: impl IntoIterator<Item = (String, String)>,
         file: Option<&Path>,
     ) -> Result<Self, SettingsError> {
+        let [flags, environment, file] = Self::sources(flags, environment, file)?;
+        Ok(flags.or(environment).or(file))
+    }
+
+    /// What each of the three sources sets: flags, environment, file.
+    pub(super) fn sources(
+        flags: Self,
+        environment: impl IntoIterator<Item = (String, String)>,
+        file: Option<&Path>,
+    ) -> Result<[Self; 3], SettingsError> {
         let file = file.map(Self::from_file).transpose()?.unwrap_or_default();
-        let mut all = flags.or(Self::from_environment(environment)?).or(file);
-        let secrets = [
-            "bootstrap_password",
-            "bootstrap_twilio_auth_token",
-            "bootstrap_twilio_auth_token_secondary",
-            "database_url",
-            "database_owner_url",
-            "redis_url",
-            "secrets_key",
-            "secrets_old_keys",
-            "signing_key",
-        ];
-        for key in secrets {
-            if let Some((Some(value), true)) = all.slot(key)
-                && value.is_empty()
-            {
-                return Err(SettingsError::EmptySecret { name: env_name(key) });
+        let mut sources = [flags, Self::from_environment(environment)?, file];
+        for (key, _, _) in Self::KEYS.iter().filter(|(_, _, is_secret)| *is_secret) {
+            for source in &mut sources {
+                if let Some((Some(value), _)) = source.slot(key)
+                    && value.is_empty()
+                {
+                    return Err(SettingsError::EmptySecret { name: env_name(key) });
+                }
             }
         }
-        Ok(all)
+        Ok(sources)
     }
 
     fn from_file(path: &Path) -> Result<Self, SettingsError> {

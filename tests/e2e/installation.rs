@@ -1,6 +1,6 @@
 //! A running installation of the test's own, and what tests do with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::AccountSid;
@@ -34,14 +34,21 @@ pub(crate) struct Installation {
     pub(crate) exchange: Exchange,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
-    _data_dir: TempDir,
+    data_dir: PathBuf,
+    _fresh: Option<TempDir>,
 }
 
 impl Installation {
     pub(crate) async fn start() -> Self {
-        let data_dir = tempfile::tempdir().unwrap();
+        let fresh = tempfile::tempdir().unwrap();
+        let here = Self::start_in(fresh.path()).await;
+        Self { _fresh: Some(fresh), ..here }
+    }
+
+    /// On what is in this folder.
+    pub(crate) async fn start_in(data_dir: &Path) -> Self {
         let exchange = Exchange::start(vec![account()]).await.unwrap();
-        let raw = Raw { twilio_api_url: Some(exchange.url().to_owned()), ..settings(data_dir.path()) };
+        let raw = Raw { twilio_api_url: Some(exchange.url().to_owned()), ..settings(data_dir) };
         let up = Node::new(Settings::from_raw(raw, Planes::Both).unwrap()).await.unwrap();
         let addrs = up.addrs.clone();
         let (stop, stopped) = oneshot::channel();
@@ -49,7 +56,13 @@ impl Installation {
             let _dropped_is_stop_too = stopped.await;
         }));
         let console = console(&addrs.public_url).await;
-        Self { addrs, console, whep: Whep::new().unwrap(), exchange, stop, running, _data_dir: data_dir }
+        let (whep, data_dir) = (Whep::new().unwrap(), data_dir.to_owned());
+        Self { addrs, console, whep, exchange, stop, running, data_dir, _fresh: None }
+    }
+
+    /// Where its keys and its database are.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.data_dir
     }
 
     /// A call of this tenant's, not yet placed.

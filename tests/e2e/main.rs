@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic")]
 
 mod apart;
+mod commands;
 mod cut_off;
 mod hearing;
 mod installation;

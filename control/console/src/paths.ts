@@ -1,6 +1,7 @@
 /** Every address of the console. */
 export const paths = {
   calls: "/calls",
+  invitation: "/invitation",
   call: "/calls/$callId",
   records: "/records",
   record: "/records/$callId",
@@ -11,5 +12,4 @@ export const paths = {
   keys: "/settings/keys",
   numbers: "/settings/numbers",
   audit: "/settings/audit",
-  invitation: "/invitation",
 } as const;

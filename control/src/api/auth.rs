@@ -77,13 +77,15 @@ async fn login(
         false => (user_by_email(&app, &email).await?, body.password),
     };
     let kept = found.as_ref().map(|auth| auth.password_hash.clone());
+    // Who comes by a provider has none, and is told so as late as who is nobody.
+    let kept = kept.filter(|kept| !kept.is_empty());
     let right = app.passwords.verify(password, kept).await;
     let right = right.map_err(|password::Busy| limited("login_busy", Duration::from_secs(5)))?;
     let Some(user) = found.as_ref().filter(|auth| right && !auth.disabled).map(|auth| auth.user.clone())
     else {
         app.metrics.auth_failures.with_label_values(&["password"]).inc();
         if let Some(auth) = found {
-            keep_failure(&app, &auth, address);
+            keep_failure(&app, &auth, "password", address);
         }
         return Err(ApiError::BadCredentials);
     };
@@ -98,9 +100,9 @@ async fn login(
 
 /// Writes into the audit log that somebody tried to sign in as this person. Beside the answer, which must not take
 /// longer for people that there are.
-fn keep_failure(app: &App, auth: &UserAuth, address: IpAddr) {
+pub(super) fn keep_failure(app: &App, auth: &UserAuth, by: &str, address: IpAddr) {
     let (app, tenant) = (app.clone(), auth.user.tenant.id);
-    let data = json!({ "by": "password", "disabled": auth.disabled });
+    let data = json!({ "by": by, "disabled": auth.disabled });
     let entry = Entry::new(Action::SignInFailed).by(auth.user.id).from(address).with(data);
     tokio::spawn(async move {
         let kept = async {
@@ -235,7 +237,7 @@ async fn me(By(caller, _): By<Nothing>) -> axum::Json<User> {
 }
 
 /// Whose e-mail this is, in whatever tenant, and what their password is checked against.
-async fn user_by_email(app: &App, email: &str) -> Result<Option<UserAuth>, StoreError> {
+pub(super) async fn user_by_email(app: &App, email: &str) -> Result<Option<UserAuth>, StoreError> {
     match app.store.tenant_by_email(email).await? {
         Some(tenant) => app.store.user_by_email(tenant, email).await,
         None => Ok(None),

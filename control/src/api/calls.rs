@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use axum::extract::State;
+use axum::http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -34,7 +35,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list))
         .routes(routes!(active))
         .routes(routes!(latest))
-        .routes(routes!(view, change))
+        .routes(routes!(view, change, remove))
         .routes(routes!(events))
         .routes(routes!(listeners))
 }
@@ -43,7 +44,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct ListQuery {
+pub(super) struct ListQuery {
     /// One status, or some with commas between.
     #[param(example = "incoming,in_progress")]
     status: Option<String>,
@@ -68,8 +69,29 @@ struct ListQuery {
 }
 
 impl ListQuery {
+    /// What this query string says.
+    pub(super) fn of_query(query: &str) -> Result<Self, ApiError> {
+        let uri: Uri =
+            format!("/?{query}").parse().map_err(|_| ApiError::BadRequest("not a query".into()))?;
+        match axum::extract::Query::try_from_uri(&uri) {
+            Ok(axum::extract::Query(query)) => Ok(query),
+            Err(error) => Err(ApiError::BadRequest(error.body_text().into())),
+        }
+    }
+
+    /// Whether it says how many calls.
+    pub(super) fn has_limit(&self) -> bool {
+        self.limit.is_some()
+    }
+
+    /// Behind which place. `None`: from the newest call on.
+    pub(super) fn after(&self) -> Result<Option<Place>, ApiError> {
+        let place = self.cursor.as_deref().map(str::parse).transpose();
+        place.map_err(|_| ApiError::BadRequest("not a cursor of ours".into()))
+    }
+
     /// Which calls. `None`: whatever is asked for, no call is that.
-    fn filter(&self) -> Result<Option<CallFilter>, ApiError> {
+    pub(super) fn filter(&self) -> Result<Option<CallFilter>, ApiError> {
         let time = |text: &Option<String>| match text {
             None => Ok(None),
             Some(text) => OffsetDateTime::parse(text, &Rfc3339)
@@ -133,12 +155,7 @@ async fn list(
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(ApiError::BadRequest("limit must be between 1 and 200".into()));
     }
-    let after: Option<Place> = match &query.cursor {
-        None => None,
-        Some(cursor) => {
-            Some(cursor.parse().map_err(|_| ApiError::BadRequest("not a cursor of ours".into()))?)
-        }
-    };
+    let after = query.after()?;
     let Some(filter) = query.filter()? else {
         return Ok(axum::Json(CallPage { calls: Vec::new(), next_cursor: None }));
     };
@@ -284,6 +301,37 @@ async fn change(
     let after = txn.call_fetch(tenant, call).await?;
     txn.commit().await?;
     Ok(axum::Json(after))
+}
+
+/// Deletes a call that is over, for good: its record, what was said, what it is found by, who listened. That there was
+/// one stays, and who deleted it.
+#[utoipa::path(delete, path = "/api/calls/{id}", tag = "calls",
+    security(("bearer" = ["calls:write"])),
+    params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
+    responses(
+        (status = 204),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, description = "`call_in_progress`", body = Problem),
+    ))]
+async fn remove(
+    State(app): State<App>,
+    By(caller, _): By<CallsWrite>,
+    Path(call): Path<CallRef>,
+) -> Result<StatusCode, ApiError> {
+    let tenant = caller.tenant();
+    let mut txn = app.store.begin(tenant).await?;
+    let call = txn.call_fetch(tenant, call).await?;
+    caller.require(&[Role::Admin])?;
+    if !call.status.is_over() || call.media.live {
+        return Err(ApiError::Conflict { code: "call_in_progress", detail: "the call is not over yet" });
+    }
+    let data = serde_json::json!({ "user": caller.named() });
+    let now = OffsetDateTime::now_utc();
+    txn.call_delete(tenant, call.id, data, now).await?;
+    txn.audit(tenant, caller.did(Action::CallRemoved).of_call(call.id), now).await?;
+    txn.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Which events to list.

@@ -4,11 +4,13 @@ mod analytics;
 mod audit;
 mod auth;
 mod calls;
+mod export;
 pub(crate) mod extract;
 mod invitations;
 mod keys;
 mod messages;
 mod numbers;
+mod oidc;
 mod password;
 mod sessions;
 mod tenant;
@@ -56,6 +58,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(auth::router())
         .merge(calls::router())
         .merge(analytics::router())
+        .merge(export::router())
         .merge(messages::router())
         .merge(sessions::router())
         .merge(numbers::router())
@@ -64,6 +67,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(keys::router())
         .merge(audit::router())
         .merge(password::router())
+        .merge(oidc::router())
         .merge(invitations::router())
         .merge(OpenApiRouter::new().routes(routes!(socket::live)))
         .merge(crate::twilio::router())

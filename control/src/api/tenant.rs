@@ -2,13 +2,15 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Json, check_name};
 use crate::App;
+use crate::audit::Action;
 use crate::auth::Caller;
 use crate::error::{ApiError, Problem};
 use crate::model::{Role, Tenant, TenantSettings};
@@ -65,11 +67,13 @@ async fn change(
     body.name.as_deref().map_or(Ok(()), check_name)?;
     let tenant = caller.tenant();
     let mut txn = app.store.begin(tenant).await?;
+    let changed: Vec<String> = body.name.iter().map(|_| "name".to_owned()).chain(body.settings.keys().cloned()).collect();
     let settings = merge(&txn.tenant_settings(tenant).await?, body.settings)?;
     settings.check().map_err(ApiError::invalid)?;
     txn.tenant_put(tenant, body.name.as_deref(), &settings).await?;
+    let entry = caller.did(Action::TenantChanged).with(json!({ "fields": changed }));
+    txn.audit(tenant, entry, OffsetDateTime::now_utc()).await?;
     txn.commit().await?;
-    tracing::info!(%tenant, user = %caller.user(), "the tenant is changed");
     let mut tenant = caller.person().tenant.clone();
     tenant.name = body.name.unwrap_or(tenant.name);
     Ok(axum::Json(TenantView { tenant, settings: Some(settings) }))

@@ -7,8 +7,13 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
+use common::{TenantId, UserId};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::config::RequestsPerMinute;
+use crate::error::ApiError;
+use crate::metrics::Metrics;
 
 /// Keys that are remembered at most. Past it all share one bucket until old ones are forgotten.
 const MAX_KEYS: usize = 100_000;
@@ -28,6 +33,11 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
         Self { buckets: RateLimiter::dashmap(quota), clock: DefaultClock::default() }
     }
 
+    /// Allows so many a minute, and as many at once.
+    pub(crate) fn per_minute(many: NonZeroU32) -> Self {
+        Self::new(many, Duration::from_secs(60) / many.get())
+    }
+
     /// Takes one token of this key, or says how long to wait for it.
     pub(crate) fn check(&self, key: K) -> Result<(), Duration> {
         let key = (self.buckets.len() < MAX_KEYS).then_some(key);
@@ -39,6 +49,54 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
         self.buckets.retain_recent();
         self.buckets.shrink_to_fit();
     }
+}
+
+/// How often the API may be asked.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    address: Limiter<IpAddr>,
+    user: Limiter<UserId>,
+    tenant: Limiter<TenantId>,
+}
+
+impl Requests {
+    pub(crate) fn new(limits: RequestsPerMinute) -> Self {
+        Self {
+            address: Limiter::per_minute(limits.address),
+            user: Limiter::per_minute(limits.user),
+            tenant: Limiter::per_minute(limits.tenant),
+        }
+    }
+
+    /// Counts a request of whoever it is.
+    pub(crate) fn check_address(&self, address: IpAddr, metrics: &Metrics) -> Result<(), ApiError> {
+        refuse(self.address.check(subscriber(address)), "address", metrics)
+    }
+
+    /// Counts a request of somebody known. What a person may not send does not count for their tenant.
+    pub(crate) fn check_person(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        metrics: &Metrics,
+    ) -> Result<(), ApiError> {
+        refuse(self.user.check(user), "user", metrics)?;
+        refuse(self.tenant.check(tenant), "tenant", metrics)
+    }
+
+    /// Forgets whose buckets are full again.
+    pub(crate) fn forget(&self) {
+        self.address.forget();
+        self.user.forget();
+        self.tenant.forget();
+    }
+}
+
+fn refuse(checked: Result<(), Duration>, scope: &str, metrics: &Metrics) -> Result<(), ApiError> {
+    checked.map_err(|wait| {
+        metrics.rate_limited.with_label_values(&[scope]).inc();
+        ApiError::TooMany(wait)
+    })
 }
 
 impl<K: Clone + Eq + Hash> fmt::Debug for Limiter<K> {

@@ -1,6 +1,7 @@
 //! Who asks, and what they may do.
 
 pub(crate) mod limit;
+pub(crate) mod oidc;
 pub(crate) mod password;
 pub(crate) mod sign_in;
 
@@ -88,6 +89,7 @@ impl Caller {
             true => Self::of_key(app, token, now).await?,
             false => Self::of_access_token(app, token, now).await?,
         };
+        app.requests.check_person(person.tenant.id, person.id, &app.metrics)?;
         let caller = Self { person, proof, address: address_of(parts, app) };
         if let Some(asker) = parts.extensions.get::<Asker>() {
             let _asked_twice = asker.0.set(caller.clone());
@@ -210,7 +212,10 @@ impl Caller {
     }
 
     async fn of_header(parts: &Parts, app: &App) -> Result<Self, ApiError> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        // Of two, a proxy may have looked at the other.
+        let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+        let header =
+            headers.next().filter(|_| headers.next().is_none()).and_then(|value| value.to_str().ok());
         let (scheme, token) = header.and_then(|value| value.split_once(' ')).ok_or(ApiError::Unauthorized)?;
         if !scheme.eq_ignore_ascii_case("Bearer") {
             return Err(ApiError::Unauthorized);

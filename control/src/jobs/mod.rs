@@ -6,6 +6,7 @@ pub(crate) mod bootstrap;
 mod bus;
 pub(crate) mod news;
 mod reconcile;
+pub(crate) mod retention;
 
 use std::time::Duration;
 
@@ -69,6 +70,7 @@ async fn forget_old(app: &App) {
     app.login_by_address.forget();
     app.login_by_email.forget();
     app.sessions_by_user.forget();
+    app.requests.forget();
     app.qualities.forget_old(std::time::Instant::now());
     let forgotten = async {
         let now = OffsetDateTime::now_utc();

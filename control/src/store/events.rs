@@ -10,7 +10,7 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Store, StoreError, Txn, calls, from_json, from_millis, from_word, millis, sql, to_json};
+use super::{Store, StoreError, Tx, Txn, calls, from_json, from_millis, from_word, millis, sql, to_json};
 use crate::model::{Call, CallEvent, CallRef, EventType, LiveEvent};
 
 /// An event in the form a live client gets it.
@@ -45,7 +45,7 @@ struct Event {
 }
 
 impl Event {
-    fn message(&self, call: &Call) -> LiveMessage {
+    fn message(&self, call: Option<&Call>) -> LiveMessage {
         let of_session = matches!(self.kind, EventType::SessionStarted | EventType::SessionEnded);
         let live = LiveEvent {
             kind: self.kind,
@@ -121,14 +121,14 @@ impl Txn {
     /// What this transaction recorded, for live clients: each event with its call as it is at the end.
     pub(super) async fn render(&mut self) -> Result<Vec<(TenantId, LiveMessage)>, StoreError> {
         let recorded = std::mem::take(&mut self.recorded);
-        let mut calls: HashMap<CallId, Call> = HashMap::new();
+        let mut calls: HashMap<CallId, Option<Call>> = HashMap::new();
         let mut messages = Vec::with_capacity(recorded.len());
         for Recorded { tenant, event } in recorded {
             let call = match calls.entry(event.call) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(calls::by_id(&mut self.tx, tenant, event.call).await?),
+                Entry::Vacant(new) => new.insert(still_there(&mut self.tx, tenant, event.call).await?),
             };
-            messages.push((tenant, event.message(call)));
+            messages.push((tenant, event.message(call.as_ref())));
         }
         Ok(messages)
     }
@@ -181,8 +181,8 @@ impl Store {
         let mut messages = Vec::with_capacity(rows.len());
         for row in rows {
             let event = row.read()?;
-            let call = calls::by_id(&mut tx, tenant, event.call).await?;
-            messages.push(event.message(&call));
+            let call = still_there(&mut tx, tenant, event.call).await?;
+            messages.push(event.message(call.as_ref()));
         }
         tx.commit().await?;
         Ok(messages)
@@ -203,6 +203,15 @@ impl Store {
         let calls = calls::active(&mut tx, tenant).await?;
         tx.commit().await?;
         Ok(Snapshot { seq, calls })
+    }
+}
+
+/// The call, unless it is deleted.
+async fn still_there(tx: &mut Tx, tenant: TenantId, call: CallId) -> Result<Option<Call>, StoreError> {
+    match calls::by_id(tx, tenant, call).await {
+        Ok(call) => Ok(Some(call)),
+        Err(StoreError::NotFound) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

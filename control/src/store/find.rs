@@ -127,6 +127,25 @@ impl Store {
         .await
     }
 
+    /// The tenant that invited this e-mail (lower case) last, and whose invitation is still open.
+    pub(crate) async fn tenant_by_invited_email(
+        &self,
+        email: &str,
+        now: OffsetDateTime,
+    ) -> Result<Option<TenantId>, StoreError> {
+        self.whose(
+            Sql::each(
+                "SELECT tenant_id FROM invitations
+                 WHERE email = $1 AND expires_at > $2 AND accepted_at IS NULL AND revoked_at IS NULL
+                 ORDER BY created_at DESC, id",
+                "SELECT tenant_by_invited_email($1, $2)",
+            )
+            .bind(email)
+            .bind(millis(now)),
+        )
+        .await
+    }
+
     /// The streams that we think are with this gateway.
     pub(crate) async fn node_streams(&self, node: NodeId) -> Result<Vec<HeldStream>, StoreError> {
         let rows: Vec<(Uuid, Uuid, i64)> = self
@@ -229,6 +248,15 @@ impl Store {
             )
             .bind(millis(now)),
         )
+        .await
+    }
+
+    /// The tenants whose admins decided something; at most 10,000.
+    pub(crate) async fn tenants_with_settings(&self) -> Result<Vec<TenantId>, StoreError> {
+        self.which(Sql::each(
+            "SELECT id FROM tenants WHERE settings <> '{}' LIMIT 10000",
+            "SELECT tenants_with_settings()",
+        ))
         .await
     }
 

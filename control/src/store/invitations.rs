@@ -139,6 +139,19 @@ impl Txn {
             statement.bind(tenant.as_uuid()).bind(millis(now)).bind(hash).optional(&mut self.tx).await?;
         accept(&mut self.tx, tenant, found, now).await
     }
+
+    /// Accepts the newest invitation of this e-mail (lower case), for somebody who has shown that it is theirs.
+    pub(crate) async fn invitation_accept_of(
+        &mut self,
+        tenant: TenantId,
+        email: &str,
+        now: OffsetDateTime,
+    ) -> Result<Option<Invitation>, StoreError> {
+        let statement = sql(select_open!("AND email = $3 ORDER BY created_at DESC, id LIMIT 1"));
+        let found =
+            statement.bind(tenant.as_uuid()).bind(millis(now)).bind(email).optional(&mut self.tx).await?;
+        accept(&mut self.tx, tenant, found, now).await
+    }
 }
 
 async fn accept(

@@ -14,6 +14,12 @@ use super::words::{Asked, part_of};
 use super::{Store, StoreError, Tx, calls, millis, sql};
 use crate::model::{Call, CallRef, CallStatus};
 
+/// Places that are read at a time when many are asked for.
+const PAGE: u16 = 500;
+
+/// How often at most: when few of very many calls pass, it is gone on with by another request.
+const MAX_PAGES: usize = 300;
+
 /// Which calls a list has. `None` asks for nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallFilter {
@@ -82,6 +88,38 @@ impl Store {
         let rows = calls::of(&mut tx, tenant, page.rows.iter().map(|place| place.id)).await?;
         tx.commit().await?;
         Ok(Page { rows, next: page.next })
+    }
+
+    /// Where those calls stand, as many as `most`. It takes many pages, so not all of it is of one moment.
+    pub(crate) async fn call_places(
+        &self,
+        tenant: TenantId,
+        filter: &CallFilter,
+        after: Option<Place>,
+        most: usize,
+    ) -> Result<Page<Place>, StoreError> {
+        let mut all = Page { rows: Vec::new(), next: after };
+        for _ in 0..MAX_PAGES {
+            let room = most - all.rows.len();
+            let mut tx = self.read(tenant).await?;
+            let limit = u16::try_from(room).unwrap_or(u16::MAX).min(PAGE);
+            let page = places(&mut tx, tenant, filter, all.next, limit).await?;
+            tx.commit().await?;
+            all.rows.extend(page.rows);
+            all.next = page.next;
+            if all.next.is_none() || all.rows.len() >= most {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The calls that stand there, but for those that are no more.
+    pub(crate) async fn calls_at(&self, tenant: TenantId, places: &[Place]) -> Result<Vec<Call>, StoreError> {
+        let mut tx = self.read(tenant).await?;
+        let calls = calls::of(&mut tx, tenant, places.iter().map(|place| place.id)).await?;
+        tx.commit().await?;
+        Ok(calls)
     }
 
     /// What the database says of how it would run each statement that a list with this filter may need.

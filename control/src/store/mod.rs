@@ -15,6 +15,7 @@ mod audit;
 mod calls;
 mod counts;
 mod cut_off;
+mod deletion;
 mod error;
 mod events;
 mod find;

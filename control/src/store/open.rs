@@ -104,6 +104,8 @@ async fn sqlite(url: &str) -> Result<Pools, OpenError> {
         // NORMAL may lose what was committed just before a power loss; we have answered for it.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What is deleted is overwritten.
+        .pragma("secure_delete", "on")
         .busy_timeout(SQLITE_TURN);
     if let Some(folder) = options.get_filename().parent().filter(|folder| *folder != Path::new("")) {
         crate::crypto::make_private_dir(folder).map_err(OpenError::Folder)?;

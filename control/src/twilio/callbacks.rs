@@ -98,6 +98,9 @@ async fn call_of_status(
     if let Some(call) = txn.call_by_sid(hook.tenant, sid).await? {
         return Ok(Some(call));
     }
+    if txn.call_is_deleted(hook.tenant, sid).await? {
+        return Ok(None);
+    }
     let sides = sides(hook);
     // Another leg of a call, or a number that is none of ours: no call of the tenant's.
     let known = match txn.number_exists(hook.tenant, &sides.organization).await? {

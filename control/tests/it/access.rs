@@ -1,13 +1,16 @@
 //! Every route, for everybody: nobody, each role, another tenant's admin, API keys with and without the scope.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use common::{CallId, SessionId, UserId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::keys::make_key;
-use super::server::{PASSWORD, Person, Server, email};
+use super::messages::end;
+use super::server::{PASSWORD, Person, Server, call_sid, email};
 use super::sessions::open;
 
 /// A method and path, and what becomes of a request that is right in all but who asks.
@@ -52,8 +55,10 @@ const TABLE: &[Row] = &[
     row("GET", "/api/calls/latest", READ, OF_A_CALL),
     row("GET", "/api/calls/stats", READ, ALL),
     row("GET", "/api/calls/analytics", READ, ALL),
+    row("GET", "/api/calls/export", READ, [401, 403, 403, 200, 200, 200]),
     row("GET", "/api/calls/{id}", READ, OF_A_CALL),
     row("PATCH", "/api/calls/{id}", Keys::With("calls:write"), [401, 403, 200, 200, 200, 404]),
+    row("DELETE", "/api/calls/{id}", Keys::With("calls:write"), [401, 403, 403, 403, 204, 404]),
     row("GET", "/api/calls/{id}/events", READ, OF_A_CALL),
     row("GET", "/api/calls/{id}/listeners", READ, OF_A_CALL),
     row("GET", "/api/calls/{id}/messages", READ, OF_A_CALL),
@@ -82,6 +87,10 @@ const TABLE: &[Row] = &[
     row("POST", "/api/auth/password", Keys::None, [401, 422, 422, 422, 422, 422]),
     // With a token that nobody knows.
     row("POST", "/api/auth/invitation", Keys::Apart, [404; 6]),
+    row("GET", "/api/auth/methods", Keys::Apart, [200; 6]),
+    // Without a provider.
+    row("GET", "/api/auth/oidc/login", Keys::Apart, [404; 6]),
+    row("GET", "/api/auth/oidc/callback", Keys::Apart, [404; 6]),
     // Without an upgrade to a WebSocket it is a bad request, of somebody who may.
     row("GET", "/api/live", READ, [401, 400, 400, 400, 400, 400]),
     row("POST", "/api/twilio/voice", Keys::Apart, SIGNED),
@@ -201,6 +210,8 @@ struct Stage {
 impl Stage {
     async fn set() -> Self {
         let server = Server::start_with_two_tenants().await;
+        // A gateway that has nothing to say is not dead for as long as this takes.
+        let server = server.restart(|config| config.timings.node_silence = Duration::from_secs(600)).await;
         let (admin, stranger) = (server.login(1).await, server.login(2).await);
         let viewer = server.hire(&admin, "viewer").await;
         let agent = server.hire(&admin, "agent").await;
@@ -238,6 +249,15 @@ impl Stage {
         }
         if path.starts_with("/api/users/") {
             path = path.replace("{id}", self.viewer.body["user"]["id"].as_str().unwrap());
+        }
+        if row.path == "/api/calls/export" {
+            path += "?format=csv";
+        }
+        if (row.method, row.path) == ("DELETE", "/api/calls/{id}") {
+            let call = 1000 + NEXT.fetch_add(1, Ordering::Relaxed);
+            self.server.ring(1, call).await;
+            end(&self.server, 1, call).await;
+            path = path.replace("{id}", &call_sid(call).to_string());
         }
         path.replace("{id}", &self.call.to_string())
     }
@@ -288,8 +308,10 @@ fn nowhere(path: &str) -> String {
     path.replace("{number}", "+15559999999").replace("{sid}", &SessionId::new().to_string())
 }
 
+/// What was not there yet.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
 /// A number that nobody has.
 fn fresh_number() -> String {
-    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    format!("+1555{:07}", NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+    format!("+1555{:07}", NEXT.fetch_add(1, Ordering::Relaxed))
 }

@@ -15,7 +15,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use super::server::{Person, Server, call_sid};
 use super::sessions::{open, started};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 #[tokio::test]
 async fn a_snapshot_and_then_every_event() {
@@ -200,7 +200,7 @@ async fn a_client_that_says_what_it_may_not_is_closed() {
     assert_eq!(next(&mut socket).await["type"], "pong", "what is not understood does no harm");
 }
 
-async fn live(server: &Server, person: &Person, more: &str) -> Socket {
+pub(crate) async fn live(server: &Server, person: &Person, more: &str) -> Socket {
     let url = format!("ws://{}/api/live?token={}{more}", server.addr, person.token);
     connect_async(url).await.unwrap().0
 }
@@ -224,7 +224,7 @@ async fn handshake(
 }
 
 /// The next message that is JSON.
-async fn next(socket: &mut Socket) -> Value {
+pub(crate) async fn next(socket: &mut Socket) -> Value {
     loop {
         match socket.next().await.expect("open").unwrap() {
             Message::Text(text) => return serde_json::from_str(&text).unwrap(),

@@ -29,13 +29,18 @@ mod on_sqlite {
     mod auth_tokens;
     mod calls;
     mod cut_off;
+    mod deletion;
+    mod export;
     mod figures;
     mod gateways;
     mod keys;
+    mod limits;
     mod lists;
     mod live;
     mod messages;
     mod odd;
+    mod oidc;
+    mod oidc_provider;
     mod orders;
     mod races;
     mod reconcile;
@@ -44,6 +49,7 @@ mod on_sqlite {
     mod server;
     mod sessions;
     mod tenants;
+    mod ugly;
     mod webhooks;
 }
 
@@ -58,13 +64,18 @@ mod on_postgres {
     mod auth_tokens;
     mod calls;
     mod cut_off;
+    mod deletion;
+    mod export;
     mod figures;
     mod gateways;
     mod keys;
+    mod limits;
     mod lists;
     mod live;
     mod messages;
     mod odd;
+    mod oidc;
+    mod oidc_provider;
     mod orders;
     mod races;
     mod reconcile;
@@ -74,5 +85,6 @@ mod on_postgres {
     mod server;
     mod sessions;
     mod tenants;
+    mod ugly;
     mod webhooks;
 }

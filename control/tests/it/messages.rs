@@ -159,7 +159,7 @@ async fn a_transcript_is_read_along_to_the_end_of_the_call() {
     assert_eq!(stream.line().await.1, "second");
     assert_eq!(stream.line().await.1, "third");
 
-    end(&server, 1).await;
+    end(&server, 1, 1).await;
     assert_eq!(stream.next().await, Some((None, "end".to_owned(), "{}".to_owned())));
     assert_eq!(stream.next().await, None);
     let mut all = Stream::of(ask(&server, &person, &path, None).await);
@@ -205,8 +205,8 @@ async fn ask(server: &Server, person: &Person, call: &str, last: Option<&str>) -
 }
 
 /// Twilio says that the call is over.
-pub(crate) async fn end(server: &Server, call: u32) {
-    let (account, sid) = (account(1).to_string(), call_sid(call).to_string());
+pub(crate) async fn end(server: &Server, n: u8, call: u32) {
+    let (account, sid) = (account(n).to_string(), call_sid(call).to_string());
     let form = [
         ("AccountSid", account.as_str()),
         ("CallSid", &sid),

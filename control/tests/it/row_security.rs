@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::keys::make_key;
+use super::messages::end;
 use super::server::{Server, account, bootstrap, call_sid};
 use super::sessions::open;
 use crate::postgres::{self, Database, OWNER, SERVER, SUPERUSER};
@@ -149,6 +150,12 @@ async fn two_tenants() -> (Database, TenantId, TenantId) {
         let invited = json!({ "email": format!("new{n}@example.com"), "role": "viewer" });
         let invited = server.send(&admin, Method::POST, "/api/invitations", Some(invited)).await;
         assert_eq!(invited.status(), StatusCode::CREATED);
+        let deleted = u32::from(n) + 10;
+        server.ring(n, deleted).await;
+        end(&server, n, deleted).await;
+        let path = format!("/api/calls/{}", call_sid(deleted));
+        let done = server.send(&admin, Method::DELETE, &path, None).await;
+        assert_eq!(done.status(), StatusCode::NO_CONTENT);
         let said = Said { text: "x", is_final: true, ..Said::default() };
         assert_eq!(server.backstage.say(admin.tenant, call, said).await.unwrap(), Some(1));
         let urgent = json!({ "is_urgent": true });

@@ -239,6 +239,11 @@ impl Server {
         request.send().await.unwrap()
     }
 
+    /// What signs its tokens.
+    pub(crate) fn signer(&self) -> Signer {
+        control::signing_key(self.data.folder.path()).unwrap()
+    }
+
     /// What a GET of the path gives; it must be there.
     pub(crate) async fn get(&self, person: &Person, path: &str) -> Value {
         let response = self.send(person, Method::GET, path, None).await;

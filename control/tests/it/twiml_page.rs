@@ -8,18 +8,21 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use tokio::net::TcpListener;
 
+/// Paths, and the bodies that were posted to them.
+type Told = Arc<Mutex<Vec<(String, String)>>>;
+
 /// A running one; it ends with the test's runtime.
 pub(crate) struct Page {
     base: String,
-    told: Arc<Mutex<Vec<(String, String)>>>,
+    told: Told,
 }
 
 impl Page {
     pub(crate) async fn start(twiml: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let told: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
-        let answer = async move |State(told): State<Arc<Mutex<Vec<(String, String)>>>>, request: Request| {
+        let told = Told::default();
+        let answer = async move |State(told): State<Told>, request: Request| {
             let path = request.uri().path().to_owned();
             let body = axum::body::to_bytes(request.into_body(), 1 << 16).await.unwrap();
             told.lock().unwrap().push((path, String::from_utf8(body.to_vec()).unwrap()));

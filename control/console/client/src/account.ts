@@ -76,6 +76,31 @@ export class Account {
     }
   };
 
+  /** Accepts an invitation, and signs in by it. Resolves with null, or with what went wrong. */
+  readonly join = async (invitation: string, name: string, password: string): Promise<Problem | null> => {
+    try {
+      const answer = await this.#post("/api/auth/invitation", { token: invitation, name, password });
+      if (!answer.ok) return await problemOf(answer);
+      this.#accept(await grantOf(answer));
+      return null;
+    } catch (error) {
+      return error instanceof ApiError ? error.problem : { kind: "unreachable" };
+    }
+  };
+
+  /** What people know the provider by that one can sign in with; null when there is none, or nobody says so. */
+  readonly provider = async (): Promise<string | null> => {
+    try {
+      const answer = await this.#options.send(new Request(`${this.#options.baseUrl}/api/auth/methods`));
+      const body: unknown = answer.ok ? await answer.json() : null;
+      const oidc = isRecord(body) ? body["oidc"] : null;
+      const name = isRecord(oidc) ? oidc["name"] : null;
+      return typeof name === "string" ? name : null;
+    } catch {
+      return null;
+    }
+  };
+
   /** Forgets the token at once and the cookie as soon as the server hears of it. */
   readonly signOut = async (): Promise<Problem | null> => {
     const token = this.#grant?.token;
@@ -97,12 +122,6 @@ export class Account {
     });
     await this.#succeed(this.send(request));
     this.#forget("asked");
-  };
-
-  /** Accepts an invitation, and is signed in. Rejects with an [`ApiError`] when it is not accepted. */
-  readonly accept = async (token: string, name: string, password: string): Promise<void> => {
-    const answer = await this.#succeed(this.#post("/api/auth/invitation", { token, name, password }));
-    this.#accept(await grantOf(answer));
   };
 
   /** A token that is good now. Rejects with an [`ApiError`] when there is none. */

@@ -244,6 +244,169 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/auth/methods": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** How one can sign in here. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Methods"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/auth/oidc/callback": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Signs in who comes back from the provider: the refresh cookie is set, and the console goes on. */
+    get: {
+      parameters: {
+        query?: {
+          /** @description Good once, for the tokens. */
+          code?: string;
+          /** @description As it was sent there. */
+          state?: string;
+          /** @description Why there is no code. */
+          error?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description To the console; who is not signed in, with `?sign_in_problem=` and `canceled`, `expired`, `refused`, `unknown` or `unavailable` */
+        303: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description There is no provider */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/auth/oidc/login": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Sends a browser to the provider. */
+    get: {
+      parameters: {
+        query?: {
+          /** @description The console's page to go on with, as a path; `/` unless given. */
+          return_to?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description To the provider; or back, with `?sign_in_problem=unavailable` */
+        303: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description There is no provider */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/auth/password": {
     parameters: {
       query?: never;
@@ -514,6 +677,88 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/calls/export": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * The calls of a list as a file: CSV (RFC 4180), in UTF-8, at most 5000.
+     * @description A cell that a spreadsheet would take for a formula has an apostrophe in front. When there are more calls, the
+     *     header `Link` has the address of the next file.
+     */
+    get: {
+      parameters: {
+        query: {
+          /** @description `csv` */
+          format: string;
+          /**
+           * @description One status, or some with commas between.
+           * @example incoming,in_progress
+           */
+          status?: string;
+          /** @description Whether a person took care of it. */
+          handled?: boolean;
+          /** @description Whether it needs a person soon. */
+          urgent?: boolean;
+          /**
+           * @description Any part of the customer's number; or words, all of which the name, the tags, the notes, the summary or
+           *     what was said must have: whole ones or beginnings, accents and case aside; at most 8. Or an id of the call.
+           */
+          q?: string;
+          /** @description The customer's number or ours, E.164: with the customer's, what was before with them. */
+          number?: string;
+          /** @description Began at this time (RFC 3339) or later. */
+          from?: string;
+          /** @description Began before this time (RFC 3339). */
+          to?: string;
+          /** @description Calls on the page, 1 to 200; 50 unless given. */
+          limit?: number;
+          /** @description The `next_cursor` of the page before. */
+          cursor?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "text/csv": string;
+          };
+        };
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/calls/latest": {
     parameters: {
       query?: never;
@@ -633,7 +878,55 @@ export interface paths {
     };
     put?: never;
     post?: never;
-    delete?: never;
+    /**
+     * Deletes a call that is over, for good: its record, what was said, what it is found by, who listened. That there was
+     *     one stays, and who deleted it.
+     */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `call_in_progress` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
     options?: never;
     head?: never;
     /** Changes a call. */
@@ -2398,6 +2691,7 @@ export interface components {
       | "call.answered"
       | "call.updated"
       | "call.ended"
+      | "call.deleted"
       | "call.media"
       | "session.started"
       | "session.ended"
@@ -2543,8 +2837,7 @@ export interface components {
        * @description When.
        */
       at: string;
-      /** @description The whole call, after the event. */
-      call: components["schemas"]["Call"];
+      call?: components["schemas"]["Call"] | null;
       /** @description The call. */
       call_id: string;
       /** @description The particulars, of any other event. */
@@ -2644,6 +2937,12 @@ export interface components {
       /** @description Oldest first; at most 1000, then ask again with `after`. */
       messages: components["schemas"]["Message"][];
     };
+    /** @description How one can sign in here. */
+    Methods: {
+      oidc?: components["schemas"]["OidcMethod"] | null;
+      /** @description With e-mail and password: always. */
+      password: boolean;
+    };
     /**
      * @description What a person's connection may do.
      * @enum {string}
@@ -2695,6 +2994,14 @@ export interface components {
     Numbers: {
       /** @description In order. */
       numbers: components["schemas"]["Number"][];
+    };
+    /** @description A provider to sign in with. */
+    OidcMethod: {
+      /**
+       * @description What people know it by.
+       * @example Acme account
+       */
+      name: string;
     };
     /** @description A password in place of another. */
     PasswordChange: {

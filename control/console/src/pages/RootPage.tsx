@@ -4,8 +4,8 @@ import { Notice } from "../parts/Notice.tsx";
 import { Shell } from "../parts/Shell.tsx";
 import { Wordmark } from "../parts/Wordmark.tsx";
 import { useLive } from "../state/useLive.ts";
-import { usePartyline } from "../state/usePartyline.ts";
 import { paths } from "../paths.ts";
+import { usePartyline } from "../state/usePartyline.ts";
 import InvitationPage from "./InvitationPage.tsx";
 import SignInPage from "./SignInPage.tsx";
 
@@ -17,7 +17,7 @@ export default function RootPage(): ReactElement {
     document.documentElement.dataset["theme"] = theme;
   }, [theme]);
   const state = useLive(account.state);
-  const { pathname } = useLocation();
+  const { pathname, hash } = useLocation();
   switch (state.kind) {
     case "checking":
       return (
@@ -39,7 +39,11 @@ export default function RootPage(): ReactElement {
         </main>
       );
     case "signed_out":
-      return pathname === paths.invitation ? <InvitationPage /> : <SignInPage why={state.why} />;
+      return pathname === paths.invitation && hash !== "" ? (
+        <InvitationPage invitation={hash} />
+      ) : (
+        <SignInPage why={state.why} />
+      );
     case "signed_in":
       return <Shell user={state.user} />;
   }

@@ -71,3 +71,40 @@ test("when nobody can be asked, that is said instead of a form", async () => {
   expect(screen.getByText("Partyline cannot be reached")).toBeTruthy();
   expect(screen.queryByLabelText("Password")).toBeNull();
 });
+
+test("a provider is offered when there is one, and leads back to the page that was asked for", async () => {
+  await renderConsole(parts);
+  expect(screen.queryByRole("link")).toBeNull();
+  parts.answers.provider = "Acme account";
+  await renderConsole(parts);
+  const link = screen.getByRole("link", { name: "Sign in with Acme account" });
+  expect(link.getAttribute("href")).toBe("/api/auth/oidc/login?return_to=%2F");
+});
+
+test("who was turned away by the provider is told why", async () => {
+  window.history.replaceState(null, "", "/?sign_in_problem=unknown");
+  await renderConsole(parts);
+  window.history.replaceState(null, "", "/");
+  expect(screen.getByRole("alert").textContent).toContain("Nobody has invited you yet");
+});
+
+test("who was invited chooses a name and a password", async () => {
+  const { router } = await renderConsole(parts, "/invitation#inv_1");
+  fireEvent.change(screen.getByLabelText("Name"), { target: { value: " Nina " } });
+  fireEvent.change(screen.getByLabelText("Password"), { target: { value: "long enough" } });
+  const form = screen.getByRole("button", { name: "Join" }).closest("form");
+  if (form === null) throw new Error("no form");
+  parts.answers.signIn = { kind: "not_found", detail: "" };
+  await act(async () => {
+    fireEvent.submit(form);
+    await Promise.resolve();
+  });
+  expect(screen.getByRole("alert").textContent).toContain("was used, revoked or is too old");
+  parts.answers.signIn = null;
+  await act(async () => {
+    fireEvent.submit(form);
+    await Promise.resolve();
+  });
+  expect(parts.done).toEqual(["join inv_1 Nina long enough", "join inv_1 Nina long enough"]);
+  expect(router.state.location.href).toBe("/calls");
+});

@@ -3,7 +3,7 @@ import { type ReactElement, type FormEvent, useEffect, useRef, useState } from "
 import { Wordmark } from "../parts/Wordmark.tsx";
 import { useNow } from "../state/useNow.ts";
 import { usePartyline } from "../state/usePartyline.ts";
-import { describeSignInProblem } from "../words/problem.ts";
+import { describeProviderProblem, describeSignInProblem } from "../words/problem.ts";
 
 type Attempt =
   | { kind: "ready" }
@@ -15,12 +15,23 @@ type Attempt =
 export default function SignInPage({ why }: { why: "new" | "expired" | "asked" }): ReactElement {
   const { account } = usePartyline();
   const [attempt, setAttempt] = useState<Attempt>({ kind: "ready" });
+  const [provider, setProvider] = useState<string | null>(null);
+  const [turned] = useState(() => new URLSearchParams(location.search).get("sign_in_problem"));
   const form = useRef<HTMLFormElement>(null);
   const password = useRef<HTMLInputElement>(null);
 
   useEffect(() => {
     document.title = "Sign in · Partyline";
-  }, []);
+    let gone = false;
+    const ask = async () => {
+      const name = await account.provider();
+      if (!gone) setProvider(name);
+    };
+    void ask();
+    return () => {
+      gone = true;
+    };
+  }, [account]);
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -78,13 +89,26 @@ export default function SignInPage({ why }: { why: "new" | "expired" | "asked" }
         </label>
         <div role="alert" id="sign-in-problem">
           {failed ? <ProblemWords problem={attempt.problem} until={attempt.until} /> : null}
+          {attempt.kind === "ready" && turned !== null ? (
+            <p className="form-problem">{describeProviderProblem(turned)}</p>
+          ) : null}
         </div>
         <button type="submit" className="button primary" aria-disabled={attempt.kind === "sending"}>
           {attempt.kind === "sending" ? "Signing in…" : "Sign in"}
         </button>
+        {provider === null ? null : (
+          <a className="button" href={`/api/auth/oidc/login?return_to=${encodeURIComponent(here())}`}>
+            Sign in with {provider}
+          </a>
+        )}
       </form>
     </main>
   );
+}
+
+/** The page to go on with. Where the provider's way ended before, it is the beginning. */
+function here(): string {
+  return location.search === "" && location.pathname.length <= 200 ? location.pathname : "/";
 }
 
 function ProblemWords({ problem, until }: { problem: Problem; until: number | null }): ReactElement {

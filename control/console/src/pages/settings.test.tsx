@@ -221,21 +221,3 @@ test("who is no admin is offered the own account alone", async () => {
       .map((link) => link.textContent),
   ).toEqual(["Your account"]);
 });
-
-test("an invitation's link asks for name and password, and leads in", async () => {
-  parts.account.set({ kind: "signed_out", why: "new" });
-  parts.answers.signIn = { kind: "not_found", detail: "" };
-  const { router } = await renderConsole(parts, "/invitation#inv_1_secret");
-  fireEvent.change(screen.getByLabelText("Name"), { target: { value: "Ole" } });
-  fireEvent.change(screen.getByLabelText("Password"), { target: { value: "correct horse" } });
-  const form = screen.getByRole("button", { name: "Begin" }).closest("form");
-  if (form === null) throw new Error("no form");
-  fireEvent.submit(form);
-  await settle();
-  expect(screen.getByRole("alert").textContent).toContain("This invitation is good no more");
-  parts.answers.signIn = null;
-  fireEvent.submit(form);
-  await settle();
-  expect(parts.done).toContain("accept inv_1_secret Ole correct horse");
-  expect(router.state.location.pathname).toBe("/calls");
-});

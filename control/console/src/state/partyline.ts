@@ -13,7 +13,7 @@ import { type PreferenceStore, createPreferences } from "./preferences.ts";
 export interface Partyline {
   readonly account: Pick<
     Account,
-    "state" | "resume" | "signIn" | "signOut" | "signOutEverywhere" | "accept"
+    "state" | "resume" | "signIn" | "signOut" | "signOutEverywhere" | "join" | "provider"
   >;
   readonly api: Api;
   readonly feed: Pick<LiveFeed, "list" | "retryNow" | "keep" | "watch">;

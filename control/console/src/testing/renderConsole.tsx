@@ -6,7 +6,7 @@ import type { Call, Role } from "@partyline/client/contract";
 import type { LiveEvent } from "@partyline/client/liveFeed";
 import { EMPTY_LIST, type FeedState, type LiveList, type LiveRow } from "@partyline/client/liveList";
 import type { CallMonitor, MonitorState } from "@partyline/client/monitor";
-import { ApiError, type Problem } from "@partyline/client/problem";
+import type { Problem } from "@partyline/client/problem";
 import { DEFAULT_SOUND, type SoundSettings } from "@partyline/client/sound";
 import { FakeMonitor } from "@partyline/client/testing/fakeMonitor";
 import { makeCall, makeUser } from "@partyline/client/testing/records";
@@ -33,7 +33,7 @@ export function makeParts() {
   const blocked = new Cell(false);
   const done: string[] = [];
   const watchers = new Set<(event: LiveEvent) => void>();
-  const answers = { ...makeAnswers(), signIn: null as Problem | null };
+  const answers = { ...makeAnswers(), signIn: null as Problem | null, provider: null as string | null };
   const partyline: Partyline = {
     account: {
       state: account,
@@ -42,18 +42,17 @@ export function makeParts() {
         done.push(`sign in ${email} ${password}`);
         return Promise.resolve(answers.signIn);
       },
+      join: (invitation, name, password) => {
+        done.push(`join ${invitation} ${name} ${password}`);
+        return Promise.resolve(answers.signIn);
+      },
+      provider: () => Promise.resolve(answers.provider),
       signOut: () => {
         done.push("sign out");
         return Promise.resolve(null);
       },
       signOutEverywhere: () => {
         done.push("sign out everywhere");
-        return Promise.resolve();
-      },
-      accept: (token, name, password) => {
-        done.push(`accept ${token} ${name} ${password}`);
-        if (answers.signIn !== null) return Promise.reject(new ApiError(answers.signIn));
-        account.set({ kind: "signed_in", user: makeUser({ name }) });
         return Promise.resolve();
       },
     },

@@ -72,6 +72,36 @@ export function describeSignInProblem(problem: Problem): string {
   }
 }
 
+/** Why a way by the provider did not end in a sign-in; null for a word that this page does not know. */
+export function describeProviderProblem(word: string): string | null {
+  switch (word) {
+    case "canceled":
+      return "You were not signed in there.";
+    case "expired":
+      return "That took too long, or another tab began anew. Try again.";
+    case "refused":
+      return "The provider's answer cannot be trusted. Tell an administrator if it happens again.";
+    case "unknown":
+      return "Nobody has invited you yet, or you may not sign in any more. Ask an administrator.";
+    case "unavailable":
+      return "The provider cannot be reached. Try again in a moment.";
+    default:
+      return null;
+  }
+}
+
+/** Why an invitation was not accepted. */
+export function describeInvitationProblem(problem: Problem): string {
+  switch (problem.kind) {
+    case "not_found":
+      return "This invitation was used, revoked or is too old. Ask for another one.";
+    case "conflict":
+      return "Somebody has this e-mail already. Sign in instead.";
+    default:
+      return describeSignInProblem(problem);
+  }
+}
+
 /** Why a call cannot be heard. */
 export function describeListenProblem(problem: ListenProblem): string {
   switch (problem.kind) {
