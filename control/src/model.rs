@@ -386,6 +386,8 @@ pub struct TenantSettings {
     /// `null`: never.
     #[schema(minimum = 1, maximum = 3650)]
     pub retention_days: Option<u16>,
+    /// What callers of all numbers are told first that have no disclosure of their own. `null`: nothing.
+    pub disclosure: Option<Disclosure>,
 }
 
 impl TenantSettings {
@@ -393,7 +395,7 @@ impl TenantSettings {
     pub fn check(&self) -> Result<(), &'static str> {
         match self.retention_days {
             Some(days) if !(1..=3650).contains(&days) => Err("retention_days must be between 1 and 3650"),
-            _ => Ok(()),
+            _ => self.disclosure.as_ref().map_or(Ok(()), Disclosure::check),
         }
     }
 }

@@ -30,7 +30,8 @@ pub struct NumberSettings {
     /// Whom a call rings, E.164. Route `monitor` dials it at once, route `agent` after its stream.
     #[serde(default)]
     pub dial: Option<String>,
-    /// What callers are told before anything else, as that the call is listened to.
+    /// What callers are told before anything else, as that the call is listened to. `null`: what the tenant's settings
+    /// say.
     #[serde(default)]
     pub disclosure: Option<Disclosure>,
 }

@@ -94,7 +94,7 @@ pub(super) async fn account(
 /// A number of the tenant's.
 pub(super) async fn number(app: &App, tenant: TenantId, number: &str) -> Result<Number, StoreError> {
     let key = (tenant, number.to_owned());
-    match ask(app, app.store.number_fetch(tenant, number)).await {
+    match ask(app, number_now(app, tenant, number)).await {
         Ok(found) => {
             let mut last = app.last_known.lock();
             if last.numbers.len() >= MAX_KNOWN {
@@ -113,6 +113,15 @@ pub(super) async fn number(app: &App, tenant: TenantId, number: &str) -> Result<
         },
         Err(error) => Err(error),
     }
+}
+
+/// As it is in the database, with what the tenant decided for all numbers that do not say otherwise.
+async fn number_now(app: &App, tenant: TenantId, number: &str) -> Result<Number, StoreError> {
+    let mut found = app.store.number_fetch(tenant, number).await?;
+    if found.settings.disclosure.is_none() {
+        found.settings.disclosure = app.store.tenant_settings(tenant).await?.disclosure;
+    }
+    Ok(found)
 }
 
 /// Keeps a webhook on disk that the database could not take.

@@ -49,6 +49,25 @@ async fn an_agents_caller_whose_stream_broke_gets_another_a_few_times() {
 }
 
 #[tokio::test]
+async fn a_number_that_says_nothing_of_its_own_says_what_the_tenant_decided() {
+    let server = Server::start().await;
+    let person = server.login(1).await;
+    let tenant = async |disclosure: Value| {
+        let body = json!({ "settings": { "disclosure": disclosure } });
+        server.send(&person, Method::PATCH, "/api/tenant", Some(body)).await.status()
+    };
+    assert_eq!(tenant(json!({ "text": "" })).await, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(!server.ring(1, 1).await.contains("<Say"));
+    assert_eq!(tenant(json!({ "text": "For all" })).await, StatusCode::OK);
+    assert!(server.ring(1, 2).await.contains("<Response><Say>For all</Say><"));
+    change(&server, &person, json!({ "settings": { "disclosure": { "text": "For this one" } } })).await;
+    assert!(server.ring(1, 3).await.contains("<Response><Say>For this one</Say><"));
+    change(&server, &person, json!({ "settings": {} })).await;
+    assert_eq!(tenant(json!(null)).await, StatusCode::OK);
+    assert!(!server.ring(1, 4).await.contains("For "));
+}
+
+#[tokio::test]
 async fn callers_are_told_first_what_the_number_says() {
     let server = Server::start().await;
     let person = server.login(1).await;

@@ -92,7 +92,7 @@ async fn admins_change_their_tenant_and_everybody_reads_its_name() {
     let before = server.get(&admin, "/api/tenant").await;
     assert_eq!(
         (&before["name"], &before["settings"]),
-        (&json!("Tenant 1"), &json!({ "retention_days": null }))
+        (&json!("Tenant 1"), &json!({ "retention_days": null, "disclosure": null }))
     );
     assert_eq!(before["id"], admin.tenant.to_string());
 

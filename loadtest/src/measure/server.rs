@@ -91,6 +91,9 @@ impl Server {
             .env("PARTYLINE_LOG", "warn")
             // One person opens all sessions here.
             .env("PARTYLINE_SESSIONS_PER_MINUTE", "600000")
+            .env("PARTYLINE_REQUESTS_PER_MINUTE_ADDRESS", "60000000")
+            .env("PARTYLINE_REQUESTS_PER_MINUTE_USER", "60000000")
+            .env("PARTYLINE_REQUESTS_PER_MINUTE_TENANT", "60000000")
             .env("PARTYLINE_BOOTSTRAP_TENANT", "Load")
             .env("PARTYLINE_BOOTSTRAP_EMAIL", EMAIL)
             .env("PARTYLINE_BOOTSTRAP_PASSWORD", PASSWORD)

@@ -3237,6 +3237,8 @@ export interface components {
     };
     /** @description What a tenant's admins decide for it. */
     TenantSettings: {
+      /** @default null */
+      disclosure: components["schemas"]["Disclosure"] | null;
       /**
        * Format: int32
        * @description Days after which what is kept of a call that is over is deleted, 1 to 3650, counted from its begin.

@@ -12,7 +12,10 @@ export default function OrganizationPage(): ReactElement {
   const { api } = usePartyline();
   const { view, after } = useSetting("tenant", (signal) => api.tenant(signal));
   return (
-    <SettingsPage title="Organization" about="What it is called, and how long its calls are kept.">
+    <SettingsPage
+      title="Organization"
+      about="What it is called, how long its calls are kept, and what callers are told."
+    >
       <Loaded view={view} what="the organization" size="page">
         {(tenant) => <TenantForm tenant={tenant} after={after} />}
       </Loaded>
@@ -24,11 +27,14 @@ function TenantForm(props: { tenant: TenantView; after: Setting<TenantView>["aft
   const { tenant, after } = props;
   const { api } = usePartyline();
   const kept = tenant.settings?.retention_days ?? null;
+  const told = tenant.settings?.disclosure ?? null;
   const [isSaved, setSaved] = useState(false);
   const { submit, busy, problem } = useSubmit(async (fields) => {
     setSaved(false);
     const days = fields.text("days");
-    const settings = { retention_days: days === "" ? null : Number(days) };
+    const text = fields.text("disclosure");
+    const disclosure = text === "" ? null : { ...told, text };
+    const settings = { retention_days: days === "" ? null : Number(days), disclosure };
     await after(api.changeTenant({ name: fields.text("name"), settings }));
     setSaved(true);
   });
@@ -44,6 +50,13 @@ function TenantForm(props: { tenant: TenantView; after: Setting<TenantView>["aft
         step={1}
         defaultValue={kept ?? ""}
         hint="Counted from a call's begin; then its record and all that belongs to it is deleted for good. Left empty: for ever."
+      />
+      <TextField
+        label="What callers are told first"
+        name="disclosure"
+        maxLength={500}
+        defaultValue={told?.text ?? ""}
+        hint="As that the call may be listened to. For all numbers that say nothing of their own. Left empty: nothing."
       />
       <FormProblem problem={problem} />
       <p role="status" className="form-done">

@@ -155,7 +155,9 @@ test("how long calls are kept is set, and set to for ever", async () => {
   fireEvent.change(days, { target: { value: "" } });
   fireEvent.submit(form);
   await settle();
-  expect(asked()).toEqual(['change tenant {"name":"Harbour Clinic","settings":{"retention_days":null}}']);
+  expect(asked()).toEqual([
+    'change tenant {"name":"Harbour Clinic","settings":{"retention_days":null,"disclosure":null}}',
+  ]);
   expect(screen.getByText("Saved.")).toBeTruthy();
 });
 
