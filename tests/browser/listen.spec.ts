@@ -113,7 +113,7 @@ test("a killed process leaves no call in progress for ever, and its records are 
   try {
     // The sign-in is older than the crash and still good.
     await page.goto(after.console);
-    // What Twilio does not mention any more is closed after a minute of grace.
+    // What Twilio does not mention any more is asked for after a minute, and Twilio knows of none.
     await expect(page.getByText("All quiet")).toBeVisible({ timeout: 80_000 });
     const calls = await after.records();
     expect(calls).toHaveLength(5);

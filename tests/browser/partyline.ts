@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 
 import { test as base } from "@playwright/test";
@@ -36,6 +38,23 @@ export interface CallRecord {
   duration_seconds: number;
 }
 
+let api: Promise<string> | undefined;
+
+/** Where Twilio's REST API is for these tests. It knows of no call, as Twilio does not know of a simulated one. */
+function twilioApi(): Promise<string> {
+  api ??= new Promise((resolve) => {
+    const server = createServer((_, response) => {
+      response.writeHead(404, { "Content-Type": "application/json" });
+      response.end(JSON.stringify({ code: 20404, message: "The requested resource was not found", status: 404 }));
+    });
+    server.listen(0, "127.0.0.1", () => {
+      server.unref();
+      resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    });
+  });
+  return api;
+}
+
 /** A running installation of the test's own: fresh database, free ports. */
 export class Partyline {
   private constructor(
@@ -66,6 +85,7 @@ export class Partyline {
         PARTYLINE_BOOTSTRAP_TWILIO_AUTH_TOKEN: TENANT.authToken,
         PARTYLINE_BOOTSTRAP_TWILIO_NUMBER: TENANT.number,
         PARTYLINE_BOOTSTRAP_TWILIO_DIAL: "+15550100200",
+        PARTYLINE_TWILIO_API_URL: await twilioApi(),
         ...more,
       },
     });

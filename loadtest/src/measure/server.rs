@@ -94,6 +94,8 @@ impl Server {
             .env("PARTYLINE_REQUESTS_PER_MINUTE_ADDRESS", "60000000")
             .env("PARTYLINE_REQUESTS_PER_MINUTE_USER", "60000000")
             .env("PARTYLINE_REQUESTS_PER_MINUTE_TENANT", "60000000")
+            // Nobody is there: simulated calls are none of Twilio's.
+            .env("PARTYLINE_TWILIO_API_URL", "http://127.0.0.1:9")
             .env("PARTYLINE_BOOTSTRAP_TENANT", "Load")
             .env("PARTYLINE_BOOTSTRAP_EMAIL", EMAIL)
             .env("PARTYLINE_BOOTSTRAP_PASSWORD", PASSWORD)
