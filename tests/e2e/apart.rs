@@ -60,8 +60,10 @@ async fn redis_may_die_and_come_back_empty() {
 
     redis.kill();
     for node in here.nodes() {
-        eventually("loss of Redis", async || (metric(&node.addrs, CONNECTED).await == 0.0).then_some(()))
-            .await;
+        eventually("loss of Redis", async || {
+            (metric(node.addrs.admin, CONNECTED).await == 0.0).then_some(())
+        })
+        .await;
     }
     // Longer than a gateway may be silent.
     listener.listen_for(Duration::from_secs(7)).await.unwrap();
@@ -69,7 +71,7 @@ async fn redis_may_die_and_come_back_empty() {
 
     redis.start_again();
     for node in here.nodes() {
-        eventually("Redis", async || (metric(&node.addrs, CONNECTED).await == 1.0).then_some(())).await;
+        eventually("Redis", async || (metric(node.addrs.admin, CONNECTED).await == 1.0).then_some(())).await;
     }
     let mut live = here.live_events().await;
     live.until("snapshot").await;
@@ -117,7 +119,8 @@ impl Apart {
         let whep = ears::whep::Whep::new().unwrap();
         let here = Self { first, second, gateway, second_console, whep, _data_dir: data_dir };
         for node in here.nodes() {
-            eventually("Redis", async || (metric(&node.addrs, CONNECTED).await == 1.0).then_some(())).await;
+            eventually("Redis", async || (metric(node.addrs.admin, CONNECTED).await == 1.0).then_some(()))
+                .await;
         }
         here
     }

@@ -1,5 +1,6 @@
 //! A running installation of the test's own, and what tests do with it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ impl Installation {
 
     /// The value of one series, name and labels as printed.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
-        metric(&self.addrs, series).await
+        metric(self.addrs.admin, series).await
     }
 
     /// Waits until a series has this value.
@@ -111,7 +112,7 @@ pub(crate) fn call_spec(public_url: &str, caller: Audio, agent: Audio) -> CallSp
 }
 
 /// The tenant's account at Twilio.
-fn account() -> Account {
+pub(crate) fn account() -> Account {
     Account { sid: ACCOUNT_SID.parse::<AccountSid>().unwrap(), auth_token: AUTH_TOKEN.to_owned() }
 }
 
@@ -135,9 +136,9 @@ pub(crate) fn settings(data_dir: &Path) -> Raw {
     }
 }
 
-/// The value of one series of an installation, name and labels as printed.
-pub(crate) async fn metric(addrs: &Addrs, series: &str) -> f64 {
-    let text = reqwest::get(format!("http://{}/metrics", addrs.admin)).await.unwrap();
+/// The value of one series at this admin address, name and labels as printed.
+pub(crate) async fn metric(admin: SocketAddr, series: &str) -> f64 {
+    let text = reqwest::get(format!("http://{admin}/metrics")).await.unwrap();
     let text = text.text().await.unwrap();
     let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     value.unwrap_or_else(|| panic!("no series {series}")).parse().unwrap()

@@ -5,16 +5,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use loadtest::api::Console;
-use loadtest::twilio::{Account, CallSpec, Exchange, sign};
+use loadtest::twilio::{CallSpec, Exchange, sign};
 use reqwest::StatusCode;
 use serde_json::Value;
 use tempfile::TempDir;
-use url::Url;
 
-use crate::installation::{ACCOUNT_SID, AUTH_TOKEN, NUMBER, eventually, tone};
-
-const EMAIL: &str = "ada@acme.example";
-const PASSWORD: &str = "correct horse battery";
+use crate::installation::{
+    self, ACCOUNT_SID, AUTH_TOKEN, EMAIL, NUMBER, PASSWORD, account, eventually, tone,
+};
 
 /// `partyline up` with addresses that stay the same over its restarts.
 pub(crate) struct Process {
@@ -31,7 +29,6 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it, with SQLite, or with the database of these URLs: the server's and the owner's.
     pub(crate) async fn start(database: Option<(String, String)>) -> Self {
-        let account = Account { sid: ACCOUNT_SID.parse().unwrap(), auth_token: AUTH_TOKEN.to_owned() };
         let [http, gateway, udp, admin] = free_addrs();
         let mut process = Self {
             child: None,
@@ -39,7 +36,7 @@ impl Process {
             gateway,
             udp,
             admin,
-            exchange: Exchange::start(vec![account]).await.unwrap(),
+            exchange: Exchange::start(vec![account()]).await.unwrap(),
             database,
             folder: tempfile::tempdir().unwrap(),
         };
@@ -105,18 +102,12 @@ impl Process {
     }
 
     pub(crate) async fn console(&self) -> Console {
-        Console::login(&Url::parse(&self.base()).unwrap(), EMAIL, PASSWORD).await.unwrap()
+        installation::console(&self.base()).await
     }
 
     /// A call with two voices, known to the API, and whose status is reported.
     pub(crate) fn call_spec(&self) -> CallSpec {
-        let account = Account { sid: ACCOUNT_SID.parse().unwrap(), auth_token: AUTH_TOKEN.to_owned() };
-        let spec = CallSpec::new(account, format!("{}/api/twilio/voice", self.base()))
-            .reporting_to(format!("{}/api/twilio/status", self.base()))
-            .between("+15550199001", NUMBER)
-            .saying(tone(450), tone(700))
-            .at(&self.exchange);
-        CallSpec { loop_audio: true, ..spec }
+        installation::call_spec(&self.base(), tone(450), tone(700)).at(&self.exchange)
     }
 
     /// A webhook as Twilio sends it: the answer's status and body, if there was one.
@@ -140,10 +131,7 @@ impl Process {
 
     /// An access token.
     pub(crate) async fn token(&self) -> String {
-        let body = serde_json::json!({ "email": EMAIL, "password": PASSWORD });
-        let request = reqwest::Client::new().post(format!("{}/api/auth/login", self.base())).json(&body);
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
-        answer["access_token"].as_str().unwrap().to_owned()
+        self.console().await.token().await
     }
 
     /// The history of a call, after checking that it has no hole.
@@ -159,10 +147,7 @@ impl Process {
 
     /// The value of one series, name and labels as printed.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
-        let text =
-            reqwest::get(format!("http://{}/metrics", self.admin)).await.unwrap().text().await.unwrap();
-        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("no series {series}")).parse().unwrap()
+        installation::metric(self.admin, series).await
     }
 }
 

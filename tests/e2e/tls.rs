@@ -50,11 +50,11 @@ async fn a_call_is_carried_over_https_and_wss_without_a_proxy() {
         assert!(webhook["url"].as_str().unwrap().starts_with("https://"), "{report}");
     }
 
-    assert!(metric(&addrs, r#"partyline_frames_total{source="received"}"#).await >= 50.0);
-    assert_eq!(metric(&addrs, "partyline_tls_cert_expiry_timestamp_seconds").await, EXPIRES.1);
+    assert!(metric(addrs.admin, r#"partyline_frames_total{source="received"}"#).await >= 50.0);
+    assert_eq!(metric(addrs.admin, "partyline_tls_cert_expiry_timestamp_seconds").await, EXPIRES.1);
     for result in ["ok", "failed"] {
         let series = format!(r#"partyline_tls_reloads_total{{result="{result}"}}"#);
-        assert_eq!(metric(&addrs, &series).await, 0.0);
+        assert_eq!(metric(addrs.admin, &series).await, 0.0);
     }
     stop.send(()).unwrap();
     running.await.unwrap();

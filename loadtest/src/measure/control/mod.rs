@@ -59,11 +59,11 @@ impl ControlLoad {
         let twilio = Twilio::new(site.call())?;
 
         bar.set_message("webhooks");
-        let webhooks = self.part(&site, bar, async |n| twilio.life_of_a_call(n).await).await?;
+        let webhooks = self.part(&site, bar, async || twilio.life_of_a_call().await).await?;
         bar.set_message("lists");
         let console = site.console();
         let lists = self
-            .part(&site, bar, async |_| {
+            .part(&site, bar, async || {
                 let begun = Instant::now();
                 console.page(50).await?;
                 Ok(vec![begun.elapsed()])
@@ -89,19 +89,17 @@ impl ControlLoad {
         &self,
         site: &Site,
         bar: &ProgressBar,
-        once: impl AsyncFn(u64) -> Result<Vec<Duration>>,
+        once: impl AsyncFn() -> Result<Vec<Duration>>,
     ) -> Result<Part> {
         let latency = Mutex::new(Latency::new());
         let (begun, cpu) = (Instant::now(), site.cpu()?);
         let until = begun + Duration::from_secs(self.seconds);
         let (start, shown) = (bar.position(), Mutex::new(0));
-        let workers = (0..u64::from(self.parallel)).map(async |worker| {
-            let mut n = worker;
+        let workers = (0..self.parallel).map(async |_| {
             while Instant::now() < until {
-                for took in once(n).await? {
+                for took in once().await? {
                     lock(&latency).record(took);
                 }
-                n += u64::from(self.parallel);
                 let passed = begun.elapsed().as_secs().min(self.seconds);
                 let mut shown = lock(&shown);
                 if passed > *shown {
@@ -168,7 +166,7 @@ impl Twilio {
     }
 
     /// The webhooks of a call that is answered and ends: how long each took.
-    async fn life_of_a_call(&self, _n: u64) -> Result<Vec<Duration>> {
+    async fn life_of_a_call(&self) -> Result<Vec<Duration>> {
         let sid = new_sid();
         let status = self.call.status_url.clone().context("no status URL")?;
         let mut took = vec![self.ring(sid).await?];
