@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dimpl::{Config, DtlsCertificate, Output, SrtpProfile as Chosen, certificate};
+use dimpl::{Config, ConfigBuilder, DtlsCertificate, Output, SrtpProfile as Chosen, certificate};
 
 use super::event::{CloseReason, SrtpProfile};
 use super::fingerprint::{Fingerprint, Hash};
@@ -32,6 +32,11 @@ pub enum SharedError {
 impl Shared {
     /// Makes a certificate of its own: one a process, valid for a year.
     pub fn new() -> Result<Arc<Self>, SharedError> {
+        Self::with(|config| config)
+    }
+
+    /// With what a test sets beside.
+    pub(super) fn with(set: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Result<Arc<Self>, SharedError> {
         let certificate =
             certificate::generate_self_signed_certificate().map_err(|_| SharedError::Certificate)?;
         let fingerprint = Fingerprint::of(Hash::Sha256, &certificate.certificate);
@@ -40,9 +45,8 @@ impl Shared {
             .use_server_cookie(false)
             .require_client_certificate(true)
             .flight_start_rto(FIRST_RETRY)
-            .flight_retries(RETRIES)
-            .build()
-            .map_err(SharedError::Config)?;
+            .flight_retries(RETRIES);
+        let config = set(config).build().map_err(SharedError::Config)?;
         Ok(Arc::new(Self { config: Arc::new(config), certificate, fingerprint }))
     }
 

@@ -59,6 +59,7 @@ impl DtlsClient {
         let certificate = certificate::generate_self_signed_certificate().unwrap();
         // In Chromium's manner: soon, and for long.
         let config = Config::builder().flight_start_rto(Duration::from_millis(50)).flight_retries(9);
+        let config = config.dangerously_set_rng_seed(2);
         let config = Arc::new(config.mtu(mtu).build().unwrap());
         let mut dtls = new(config, certificate.clone(), now);
         dtls.set_active(true);
