@@ -92,6 +92,8 @@ typed_id! {
     CallId => "call",
     /// One gateway process. A restart makes a new one.
     NodeId => "node",
+    /// One line that is said to a caller.
+    SayId => "say",
     /// One person's connection to one call.
     SessionId => "ses",
     /// The customer that owns calls, users and keys. Every stored row carries one.

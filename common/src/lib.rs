@@ -12,5 +12,5 @@ pub mod telemetry;
 pub mod tls;
 pub mod token;
 
-pub use id::{CallId, NodeId, SessionId, TenantId, TicketId, UserId};
+pub use id::{CallId, NodeId, SayId, SessionId, TenantId, TicketId, UserId};
 pub use sid::{AccountSid, CallSid, ConferenceSid, RecordingSid, StreamSid};

@@ -61,6 +61,17 @@ impl fmt::Display for Mode {
     }
 }
 
+/// On which side of a call a person speaks.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Beside the call: a supervisor. Heard as the mode says.
+    #[default]
+    Beside,
+    /// In it: the agent who has answered. With mode `join` the caller hears them, and whispers are for them.
+    Agent,
+}
+
 /// What TwiML verb opened a media stream: it settles which tracks come and who may speak on it.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -185,6 +196,9 @@ pub struct ListenGrant {
     pub call: CallId,
     /// Who listens.
     pub user: UserId,
+    /// On which side they speak, when they may.
+    #[serde(default)]
+    pub side: Side,
     /// What the connection may do at first.
     pub mode: Mode,
     /// Expiry in Unix seconds. It bounds the opening, not the listening.
@@ -388,6 +402,7 @@ mod tests {
             tenant: TenantId::new(),
             call: CallId::new(),
             user: UserId::new(),
+            side: Side::Beside,
             mode: Mode::Listen,
             exp,
         }

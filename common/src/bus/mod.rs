@@ -6,18 +6,21 @@
 //!
 //! Inside a process it is memory. [`redis`] ties the processes together.
 
+mod command;
+mod event;
 pub mod redis;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::command::{Bot, NodeCommand};
+pub use self::event::{BotState, ListenerQuality, NodeEvent, SayEnd, SessionEnd, Speaker, StreamEnd};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
-use crate::token::Mode;
-use crate::{CallId, CallSid, NodeId, SessionId, StreamSid, TenantId, UserId};
+use crate::TenantId;
 
 /// Messages a subscriber may be behind before it loses the oldest.
 const BACKLOG: usize = 4096;
@@ -36,196 +39,6 @@ pub struct Envelope<M> {
     /// The message proper.
     #[serde(flatten)]
     pub body: M,
-}
-
-/// Gateway to control: what happened.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum NodeEvent {
-    /// A gateway lives, and this is all that it holds. Sent each second.
-    NodeAlive {
-        /// The gateway.
-        node: NodeId,
-        /// Calls with an open media stream.
-        calls: Vec<CallId>,
-        /// Connected sessions.
-        sessions: Vec<SessionId>,
-        /// What browsers and Twilio call it.
-        #[serde(default)]
-        url: Option<String>,
-        /// The fullest of its budgets, of which 1 is all.
-        #[serde(default)]
-        utilization: f64,
-    },
-    /// Twilio opened a media stream and both its tokens were good.
-    StreamStarted {
-        /// The gateway that holds its audio.
-        node: NodeId,
-        /// The owner, from the token.
-        tenant: TenantId,
-        /// The call.
-        call: CallId,
-        /// The same as Twilio names it.
-        call_sid: CallSid,
-        /// The stream.
-        stream: StreamSid,
-        /// `inbound`, `outbound`: the voices that come.
-        tracks: Vec<String>,
-    },
-    /// A media stream is over. The call may go on at Twilio.
-    StreamEnded {
-        /// The gateway that held it.
-        node: NodeId,
-        /// The owner.
-        tenant: TenantId,
-        /// The call.
-        call: CallId,
-        /// The stream.
-        stream: StreamSid,
-        /// Why.
-        reason: StreamEnd,
-    },
-    /// The caller pressed a key.
-    Dtmf {
-        /// The owner.
-        tenant: TenantId,
-        /// The call.
-        call: CallId,
-        /// `0` to `9`, `*`, `#`, `A` to `D`.
-        digit: char,
-    },
-    /// A person's connection to a call carries audio.
-    SessionStarted {
-        /// The gateway.
-        node: NodeId,
-        /// The owner.
-        tenant: TenantId,
-        /// The call.
-        call: CallId,
-        /// The session, as in its grant.
-        session: SessionId,
-        /// Who.
-        user: UserId,
-        /// What the connection may do.
-        mode: Mode,
-    },
-    /// A person's connection is over.
-    SessionEnded {
-        /// The owner.
-        tenant: TenantId,
-        /// The call.
-        call: CallId,
-        /// The session.
-        session: SessionId,
-        /// Who.
-        user: UserId,
-        /// Why.
-        reason: SessionEnd,
-    },
-    /// How some listeners are heard: the newest there is of each. Sent each few seconds, for sessions whose
-    /// browser has reported; a gateway with many sends several.
-    ListenersHeard {
-        /// The gateway.
-        node: NodeId,
-        /// At most [`ListenerQuality::MAX_AT_ONCE`].
-        listeners: Vec<ListenerQuality>,
-    },
-    /// Something this build does not know. Counted, never an error.
-    #[serde(other)]
-    Unknown,
-}
-
-/// How one listener is heard, as far as its gateway can know: from the browser's RTCP reports and the gateway's own
-/// clock. What the browser holds back in its jitter buffer is in none of the times.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct ListenerQuality {
-    /// The session.
-    pub session: SessionId,
-    /// Packets sent to it.
-    pub packets: u64,
-    /// Part of the packets that was lost between the browser's last two reports, 0 to 1.
-    pub loss_ratio: f64,
-    /// Part of all packets that was lost, 0 to 1.
-    pub loss_ratio_total: f64,
-    /// How unevenly packets arrive (RFC 3550), in milliseconds.
-    pub jitter_ms: f64,
-    /// To the browser and back, in milliseconds. `None`: not known yet.
-    #[serde(default)]
-    pub round_trip_ms: Option<f64>,
-    /// From Twilio's frame to the browser, in milliseconds: the gateway's latency and half the round trip.
-    #[serde(default)]
-    pub behind_ms: Option<f64>,
-    /// How it sounds, 1 to 4.5: estimated from delay, jitter and loss.
-    #[serde(default)]
-    pub mos: Option<f64>,
-    /// How long ago the browser reported, in milliseconds, when this was sent: no two clocks need agree.
-    pub age_ms: u64,
-}
-
-impl ListenerQuality {
-    /// The most of them in one message.
-    pub const MAX_AT_ONCE: usize = 500;
-}
-
-/// Why a media stream ended.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StreamEnd {
-    /// Twilio said `stop`.
-    Stopped,
-    /// The socket closed or broke without `stop`.
-    Lost,
-    /// No audio for too long.
-    Stalled,
-    /// A newer stream of the same call took its place.
-    Replaced,
-    /// Too many bad messages, or one that may not be.
-    Refused,
-    /// The gateway is going away.
-    Shutdown,
-    /// A reason this build does not know.
-    #[serde(other)]
-    Unknown,
-}
-
-/// Why a person's connection ended.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SessionEnd {
-    /// DELETE, or the browser closed its connection.
-    Left,
-    /// The call has no more audio here.
-    CallEnded,
-    /// The browser fell silent: consent expired (RFC 7675).
-    Lost,
-    /// ICE or DTLS did not come about.
-    Failed,
-    /// Control asked for it.
-    Revoked,
-    /// The gateway is going away.
-    Shutdown,
-    /// A reason this build does not know.
-    #[serde(other)]
-    Unknown,
-}
-
-/// Control to gateway: what to do.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum NodeCommand {
-    /// End this person's connection now.
-    EndSession {
-        /// The session.
-        session: SessionId,
-    },
-    /// This call is over: nobody need wait for a stream of it any more. A stream that is open ends by itself.
-    EndCall {
-        /// The call.
-        call: CallId,
-    },
-    /// Something this build does not know. Counted, never an error.
-    #[serde(other)]
-    Unknown,
 }
 
 /// Control to control: an event of a tenant, for the consoles of the others.

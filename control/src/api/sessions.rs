@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use common::SessionId;
 use common::bus::NodeCommand;
-use common::token::{ListenGrant, Mode};
+use common::token::{ListenGrant, Mode, Side};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
@@ -126,6 +126,7 @@ async fn open(
         tenant,
         call: call.id,
         user: caller.user(),
+        side: Side::Beside,
         mode: body.mode,
         exp: expires_at.unix_timestamp(),
     };

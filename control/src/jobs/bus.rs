@@ -91,7 +91,11 @@ impl Nodes {
                 app.qualities.put(listeners, std::time::Instant::now(), now);
                 Ok(())
             }
-            NodeEvent::Unknown => {
+            NodeEvent::SessionChanged { .. }
+            | NodeEvent::BotChanged { .. }
+            | NodeEvent::Said { .. }
+            | NodeEvent::Heard { .. }
+            | NodeEvent::Unknown => {
                 app.metrics.bus_missed.with_label_values(&["unknown"]).inc();
                 Ok(())
             }

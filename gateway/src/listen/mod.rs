@@ -226,7 +226,14 @@ impl Workers {
                 Received::Message(envelope) => match envelope.body {
                     NodeCommand::EndSession { session } => self.revoke(session).await,
                     NodeCommand::EndCall { call } => hub.give_up(call, None),
-                    NodeCommand::Unknown => tracing::debug!("a command this build does not know"),
+                    NodeCommand::SetMode { .. }
+                    | NodeCommand::Attach { .. }
+                    | NodeCommand::PauseBot { .. }
+                    | NodeCommand::Say { .. }
+                    | NodeCommand::CancelSay { .. }
+                    | NodeCommand::SendDtmf { .. }
+                    | NodeCommand::Hold { .. }
+                    | NodeCommand::Unknown => tracing::debug!("a command this build does not know"),
                 },
                 Received::Lost(count) => tracing::warn!(count, "commands lost: too slow to obey them"),
             }

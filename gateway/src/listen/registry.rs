@@ -220,7 +220,7 @@ fn fingerprint(token: &str) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use common::token::Mode;
+    use common::token::{Mode, Side};
     use common::{CallId, TenantId, UserId};
 
     use super::*;
@@ -295,6 +295,7 @@ mod tests {
             tenant: TenantId::new(),
             call: CallId::new(),
             user: UserId::new(),
+            side: Side::Beside,
             mode: Mode::Listen,
             exp: 0,
         }

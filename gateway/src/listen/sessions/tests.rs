@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use common::bus::ListenerQuality;
-use common::token::{ListenGrant, Mode};
+use common::token::{ListenGrant, Mode, Side};
 use common::{CallId, UserId};
 use gateway_core::frame::Packet;
 use gateway_core::listener::{Limits, Offer, Report, SessionConfig, Shared};
@@ -179,6 +179,7 @@ impl Fixture {
             tenant: call.info().tenant,
             call: call.info().call,
             user: UserId::new(),
+            side: Side::Beside,
             mode: Mode::Listen,
             exp: 0,
         };

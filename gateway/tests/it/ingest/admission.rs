@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::token::{ListenGrant, Mode, SignatureDigests, Signer};
+use common::token::{ListenGrant, Mode, Side, SignatureDigests, Signer};
 use common::{SessionId, TicketId, UserId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -25,6 +25,7 @@ async fn a_bad_ticket_is_told_no_and_nothing_more() {
         tenant: ticket.tenant,
         call: ticket.call,
         user: UserId::new(),
+        side: Side::Beside,
         mode: Mode::Listen,
         exp: ticket.exp,
     };

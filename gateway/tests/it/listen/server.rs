@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::bus::{Bus, NodeEvent, Received, SessionEnd, Subscription};
 use common::serve::Limits;
-use common::token::{ListenGrant, Mode, Signer};
+use common::token::{ListenGrant, Mode, Side, Signer};
 use common::{CallId, SessionId, TenantId, UserId};
 use gateway::hub::{CallInfo, Hub, LiveCall};
 use gateway::{Config, Gateway, ingest, listen};
@@ -95,6 +95,7 @@ impl Server {
             tenant: call.info().tenant,
             call: call.info().call,
             user: UserId::new(),
+            side: Side::Beside,
             mode: Mode::Listen,
             exp: i64::MAX,
         }
