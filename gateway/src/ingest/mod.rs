@@ -180,6 +180,8 @@ mod tests {
             ingest: Config::default(),
             listen: crate::listen::Config::default(),
             budget: crate::budget::Config::default(),
+            bot: crate::bot::BotConfig::default(),
+            speech: crate::speech::SpeechConfig::default(),
         };
         let hub = Arc::new(Hub::new(outlets));
         let ingest = Ingest::new(&config, NodeId::new(), hub, Bus::in_process(), verifier, registry);
