@@ -10,6 +10,7 @@ mod carried;
 mod close;
 mod handshake;
 mod metrics;
+mod speaking;
 mod stream;
 mod streams;
 
@@ -81,6 +82,8 @@ struct Shared {
     admission: Admission,
     streams: Arc<Streams>,
     metrics: Metrics,
+    speech: Speech,
+    bots: Arc<BotConfig>,
 }
 
 impl Ingest {
