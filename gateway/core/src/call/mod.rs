@@ -11,17 +11,25 @@
 mod conceal;
 mod config;
 mod encoder;
+mod floor;
+mod microphone;
+mod mixer;
 mod pace;
 mod phone;
 mod ring;
+pub mod routing;
 mod sound;
 mod stream;
+mod tone;
 mod voice;
 
 use std::time::{Duration, Instant};
 
 pub use config::{Config, Counts};
 pub use encoder::{Encoder, EncoderError, Layer, Rate, Setting};
+pub use floor::{Floor, FloorConfig, FloorCounts, FloorError, MAX_PARTIES, Output, PartyId, Role};
+pub use microphone::{Jitter, Microphone, MicrophoneCounts, Rtp};
+pub use mixer::{Frame, Mixer};
 pub use ring::Ring;
 
 use self::pace::Pace;
@@ -321,7 +329,10 @@ impl Heard {
         let payloads = match rings {
             Some(rings) => {
                 let sound = self.hearing.hear(rings, position);
-                let opus = self.opus.as_mut().and_then(|opus| opus.next(&sound, counts));
+                let opus = self
+                    .opus
+                    .as_mut()
+                    .and_then(|opus| opus.next(sound.pcm.each_ref(), sound.is_silent(), counts));
                 [opus, self.pcmu.as_mut().map(|pcmu| pcmu.next(&sound, counts))]
             }
             None => {

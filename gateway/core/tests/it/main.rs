@@ -1,3 +1,4 @@
 //! gateway-core from outside: only what its public API shows.
 
 mod call;
+mod floor;
