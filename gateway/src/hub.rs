@@ -277,7 +277,11 @@ impl Ear {
             return;
         }
         let count = self.count();
-        if resting { count.fetch_sub(1, Ordering::Relaxed) } else { count.fetch_add(1, Ordering::Relaxed) };
+        if resting {
+            count.fetch_sub(1, Ordering::Relaxed)
+        } else {
+            count.fetch_add(1, Ordering::Relaxed)
+        };
     }
 
     fn count(&self) -> &AtomicU32 {

@@ -21,7 +21,8 @@ const HEARD: f32 = 2000.0;
 async fn a_bot_answers_is_paused_handed_back_to_and_dies() {
     let here = Installation::start().await;
     let bot = Bot::start(BOT).await.unwrap();
-    let settings = json!({ "bot": { "kind": "stream", "url": bot.url(), "parameters": { "campaign": "spring" } } });
+    let settings =
+        json!({ "bot": { "kind": "stream", "url": bot.url(), "parameters": { "campaign": "spring" } } });
     set_number(&here, json!({ "route": "agent", "settings": settings })).await;
     let line = dial(here.call_spec(tone(CALLER.0), audio::Audio::silence()));
     let call = here.live_call().await.id;

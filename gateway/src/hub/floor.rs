@@ -16,8 +16,10 @@ use tokio::sync::mpsc;
 /// Packets of microphones that may wait for the task of a stream: a second of a dozen of them. More are dropped.
 const SPEECH: usize = 512;
 
-/// The bot of a call, and what is said on control's behalf. No session has these numbers.
+/// The bot of a call. No session has this number.
 pub const BOT: PartyId = PartyId(u32::MAX);
+
+/// What is said on control's behalf, on any call. No session has this number.
 pub const ANNOUNCER: PartyId = PartyId(u32::MAX - 1);
 
 /// Somebody who may speak.
@@ -104,20 +106,27 @@ pub(super) struct Door(Mutex<Inner>);
 struct Inner {
     parties: BTreeMap<PartyId, Party>,
     /// To the stream that the call has now, if one can speak on it.
-    stream: Option<(mpsc::UnboundedSender<ToFloor>, mpsc::Sender<(PartyId, Speech)>)>,
+    stream: Option<Stream>,
+}
+
+/// The other ends of an [`Inlet`].
+#[derive(Debug)]
+struct Stream {
+    messages: mpsc::UnboundedSender<ToFloor>,
+    speech: mpsc::Sender<(PartyId, Speech)>,
 }
 
 impl Door {
     /// What a stream of the call is told from now on, beginning with who may speak. An older one is told nothing more.
     pub(super) fn take(&self) -> Inlet {
-        let (sender, messages) = mpsc::unbounded_channel();
-        let (speaker, speech) = mpsc::channel(SPEECH);
+        let (messages, their_messages) = mpsc::unbounded_channel();
+        let (speech, their_speech) = mpsc::channel(SPEECH);
         let mut inner = self.lock();
         for party in inner.parties.values() {
-            let _it_is_open = sender.send(ToFloor::Party(*party));
+            let _it_is_open = messages.send(ToFloor::Party(*party));
         }
-        inner.stream = Some((sender, speaker));
-        Inlet { messages, speech }
+        inner.stream = Some(Stream { messages, speech });
+        Inlet { messages: their_messages, speech: their_speech }
     }
 
     /// Says what somebody may do: with [`Mode::Listen`] they may speak no more.
@@ -144,7 +153,7 @@ impl Door {
     /// Passes a packet on. False: it was dropped.
     pub(super) fn speak(&self, party: PartyId, speech: Speech) -> bool {
         let inner = self.lock();
-        inner.stream.as_ref().is_some_and(|(_, stream)| stream.try_send((party, speech)).is_ok())
+        inner.stream.as_ref().is_some_and(|stream| stream.speech.try_send((party, speech)).is_ok())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -155,6 +164,6 @@ impl Door {
 
 impl Inner {
     fn tell(&self, message: ToFloor) -> bool {
-        self.stream.as_ref().is_some_and(|(stream, _)| stream.send(message).is_ok())
+        self.stream.as_ref().is_some_and(|stream| stream.messages.send(message).is_ok())
     }
 }

@@ -123,8 +123,11 @@ impl Carried {
         self.call.poll_timeout().into_iter().chain(speaking).min()
     }
 
-    /// What the call has counted since this was last asked.
+    /// What the call has counted since this was last asked. What was spoken goes to the metrics at once.
     pub(super) fn take_counts(&mut self) -> Counts {
+        if let Some(speaking) = &mut self.speaking {
+            speaking.flush();
+        }
         self.call.take_counts()
     }
 

@@ -107,6 +107,7 @@ impl Metrics {
             &["source"],
         )?;
         let metrics = Self {
+            speaking: Speaking::register(registry)?,
             calls: gauge("partyline_calls_active", "Calls whose media stream is open")?,
             connections: gauge("partyline_twilio_ws_connections", "WebSockets of Twilio that are open")?,
             encoders: gauge("partyline_encoders_active", "Calls that are being encoded")?,

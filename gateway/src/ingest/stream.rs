@@ -15,8 +15,8 @@ use hyper_util::rt::TokioIo;
 use time::OffsetDateTime;
 use tokio::time::Sleep;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 
 use super::admission::Reject;
 use super::carried::Carried;
@@ -156,7 +156,8 @@ impl Stream {
                 Poll::Pending => return Ok(()),
             }
             let Some(bytes) = carried.poll_message() else { break };
-            let text = Utf8Bytes::try_from(bytes).map_err(|error| tungstenite::Error::Utf8(error.to_string()))?;
+            let text =
+                Utf8Bytes::try_from(bytes).map_err(|error| tungstenite::Error::Utf8(error.to_string()))?;
             socket.start_send_unpin(Message::Text(text))?;
             any = true;
         }

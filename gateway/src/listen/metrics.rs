@@ -12,6 +12,7 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+use self::speech::Speech;
 use super::admit::Why;
 use super::net::{Sent, Udp};
 use super::routes::Reject;

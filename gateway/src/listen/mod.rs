@@ -44,7 +44,7 @@ use self::registry::Registry;
 use self::sessions::Setting;
 use self::worker::Worker;
 use crate::StartError;
-use crate::hub::floor::{ANNOUNCER, BOT, Order};
+use crate::hub::floor::{ANNOUNCER, Order};
 use crate::hub::{Hub, LiveCall, Outlet};
 
 pub use self::gate::Rate;
@@ -284,7 +284,8 @@ impl Workers {
     fn next_tag(&self) -> u32 {
         loop {
             let tag = self.inner.next_tag.fetch_add(1, Ordering::Relaxed);
-            if tag < BOT.0.min(ANNOUNCER.0) {
+            // The two last are no session's.
+            if tag < ANNOUNCER.0 {
                 return tag;
             }
         }

@@ -2,7 +2,8 @@
 
 use common::bus::SayEnd;
 use gateway_core::call::FloorCounts;
-use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
+use gateway_core::frame::PHONE_RATE;
+use prometheus::{Counter, IntCounter, IntCounterVec, Opts, Registry};
 
 /// Handles to the metrics of speaking.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(in crate::ingest) struct Speaking {
     pub(in crate::ingest) speech_failures: IntCounter,
     lines: IntCounterVec,
     microphones: IntCounterVec,
+    concealed: Counter,
+    skipped_ticks: IntCounter,
 }
 
 impl Speaking {
@@ -63,11 +66,21 @@ impl Speaking {
                 &["result"],
             )?,
             microphones: counters(
-                "partyline_mic_frames_total",
-                "20 ms each of microphones, by what the jitter buffer made of them",
+                "partyline_mic_packets_total",
+                "Packets of microphones, by what the jitter buffer made of them",
                 &["result"],
             )?,
+            concealed: Counter::new(
+                "partyline_mic_concealed_seconds_total",
+                "Speech of microphones that was lost and made up",
+            )?,
+            skipped_ticks: counter(
+                "partyline_floor_ticks_skipped_total",
+                "20 ms each that were not mixed, because a media thread was too late for them",
+            )?,
         };
+        registry.register(Box::new(this.concealed.clone()))?;
+        this.floor(FloorCounts::default());
         for end in [SayEnd::Spoken, SayEnd::Interrupted, SayEnd::Failed, SayEnd::CallEnded] {
             this.lines.with_label_values(&[word(end)]);
         }
@@ -81,7 +94,20 @@ impl Speaking {
 
     /// What a floor has counted.
     pub(in crate::ingest) fn floor(&self, counts: FloorCounts) {
-        let _ = (counts, &self.microphones);
+        let mic = counts.microphones;
+        for (result, count) in [
+            ("decoded", mic.decoded),
+            ("recovered", mic.recovered),
+            ("duplicate", mic.duplicate),
+            ("reordered", mic.reordered),
+            ("late", mic.late),
+            ("overrun", mic.overrun),
+            ("bad", mic.malformed + mic.undecodable + mic.strays),
+        ] {
+            self.microphones.with_label_values(&[result]).inc_by(count);
+        }
+        self.concealed.inc_by(mic.concealed_samples as f64 / f64::from(PHONE_RATE));
+        self.skipped_ticks.inc_by(counts.skipped_ticks);
     }
 }
 

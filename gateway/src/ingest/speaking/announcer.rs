@@ -58,13 +58,7 @@ impl Announcer {
 
 impl Speaking {
     /// Takes a line of control's.
-    pub(super) fn say(
-        &mut self,
-        say: SayId,
-        text: String,
-        language: Option<String>,
-        voice: Option<String>,
-    ) {
+    pub(super) fn say(&mut self, say: SayId, text: String, language: Option<String>, voice: Option<String>) {
         let announcer = &mut self.announcer;
         let is_known = announcer.waiting.iter().any(|line| line.say == Some(say))
             || announcer.now.as_ref().is_some_and(|now| now.say == Some(say));
@@ -106,7 +100,8 @@ impl Speaking {
         loop {
             let Some(saying) = &mut self.announcer.now else {
                 let Some(line) = self.announcer.waiting.pop_front() else { return };
-                let speech = self.shared.speech.say(&line.text, line.language.as_deref(), line.voice.as_deref());
+                let speech =
+                    self.shared.speech.say(&line.text, line.language.as_deref(), line.voice.as_deref());
                 self.announcer.now = Some(Saying { say: line.say, speech: Some(speech) });
                 if self.floor.set_party(now, ANNOUNCER, Role::Announcer, Mode::Join).is_err() {
                     self.fail(now, line.say);

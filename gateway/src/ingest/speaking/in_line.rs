@@ -123,13 +123,13 @@ impl Speaking {
             }
             match line.from.poll_recv(cx) {
                 Poll::Pending => return,
-                Poll::Ready(Some(message)) => self.from_bot(now, message),
+                Poll::Ready(Some(message)) => self.hear_bot(now, message),
                 Poll::Ready(None) => return self.bot_left(now),
             }
         }
     }
 
-    fn from_bot(&mut self, now: Instant, message: FromBot) {
+    fn hear_bot(&mut self, now: Instant, message: FromBot) {
         let paused = self.floor.is_bot_paused();
         match message {
             FromBot::Ready => {

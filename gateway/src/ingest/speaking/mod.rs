@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use common::bus::NodeEvent;
+use common::bus::{NodeEvent, SayEnd};
 use common::token::{Mode, Side};
 use gateway_core::call::{Floor, Output, PartyId};
 use gateway_core::frame::{Codec, Packet};
@@ -26,7 +26,7 @@ use self::marks::{Marks, Owner};
 use self::outgoing::Outgoing;
 use super::Shared;
 use crate::hub::LiveCall;
-use crate::hub::floor::{ANNOUNCER, BOT, Inlet, Order, Party, ToFloor};
+use crate::hub::floor::{ANNOUNCER, Inlet, Order, Party, ToFloor};
 
 /// How long a tick of the floor is, in milliseconds.
 const TICK_MS: u64 = 20;
@@ -166,6 +166,11 @@ impl Speaking {
         self.frames.drain(..)
     }
 
+    /// Gives what was counted to the metrics.
+    pub(super) fn flush(&mut self) {
+        self.shared.metrics.speaking.floor(self.floor.take_counts());
+    }
+
     fn message(&mut self, now: Instant, message: ToFloor) {
         match message {
             ToFloor::Party(party) => match self.floor.set_party(now, party.id, party.role(), party.mode) {
@@ -267,7 +272,9 @@ impl Speaking {
                     bot.played(name);
                 }
             }
-            Owner::Line(Some(say)) => self.said(say, if heard { SayEnd::Spoken } else { SayEnd::Interrupted }),
+            Owner::Line(Some(say)) => {
+                self.said(say, if heard { SayEnd::Spoken } else { SayEnd::Interrupted })
+            }
             Owner::Line(None) => {}
         }
     }
@@ -276,8 +283,6 @@ impl Speaking {
         self.shared.bus.events.publish(event);
     }
 }
-
-use common::bus::SayEnd;
 
 impl Drop for Speaking {
     fn drop(&mut self) {

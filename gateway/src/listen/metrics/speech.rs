@@ -20,7 +20,10 @@ pub(in crate::listen) struct Speech {
 impl Speech {
     pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let packets = IntCounterVec::new(
-            Opts::new("partyline_speech_packets_total", "Packets of open microphones, by what became of them"),
+            Opts::new(
+                "partyline_speech_packets_total",
+                "Packets of open microphones, by what became of them",
+            ),
             &["result"],
         )?;
         let this = Self {
