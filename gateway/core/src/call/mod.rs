@@ -13,6 +13,8 @@ mod conceal;
 mod config;
 mod encoder;
 mod floor;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod microphone;
 mod mixer;
 mod pace;

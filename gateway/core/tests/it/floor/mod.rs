@@ -1,8 +1,11 @@
 //! A floor in virtual time: people speak Opus, the caller and machines mu-law, each a tone of their own, and
 //! what everybody hears is kept apart.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic")]
+
 mod caller;
 mod clock;
+mod hostile;
 mod mix;
 mod mode;
 mod queue;

@@ -1,6 +1,8 @@
 //! A microphone behind a network, in virtual time: speech is encoded as a browser does, packets are lost, held
 //! up and mixed up, and what is heard is compared with the original.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic")]
+
 mod network;
 mod speech;
 mod stream;
