@@ -12,6 +12,8 @@ mod conceal;
 mod config;
 mod encoder;
 mod floor;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod microphone;
 mod mixer;
 mod pace;

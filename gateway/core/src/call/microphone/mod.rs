@@ -43,8 +43,8 @@ const PAUSE: usize = 2;
 const FULL: usize = 320;
 const GONE: usize = 800;
 
-/// The delay may be so much longer or shorter than it should be: 15 ms, 8 ms.
-const TOO_LONG: i64 = CLOCK * 15 / 1000;
+/// The delay may be so much longer or shorter than it should be: 10 ms, 8 ms.
+const TOO_LONG: i64 = CLOCK * 10 / 1000;
 const TOO_SHORT: i64 = CLOCK * 8 / 1000;
 
 /// Between two corrections lie at least so many slots.

@@ -92,8 +92,10 @@ impl Packets {
         if restarted {
             self.edge = i64::MIN;
         }
-        self.keep(at, duration, rtp.payload, counts);
-        if restarted {
+        let duplicate = !self.keep(at, duration, rtp.payload, counts);
+        if duplicate {
+            Taken::Dropped
+        } else if restarted {
             Taken::Restarted { timestamp: at.timestamp }
         } else {
             Taken::Known { timestamp: at.timestamp }
@@ -153,16 +155,17 @@ impl Packets {
         })
     }
 
-    fn keep(&mut self, at: Newest, duration: i64, payload: &[u8], counts: &mut MicrophoneCounts) {
+    /// Keeps a packet in its place, if its time has not passed. False: it is there already.
+    fn keep(&mut self, at: Newest, duration: i64, payload: &[u8], counts: &mut MicrophoneCounts) -> bool {
         if at.timestamp < self.edge {
             counts.late += 1;
-            return;
+            return true;
         }
         let place = self.held.iter().rposition(|held| held.timestamp <= at.timestamp).map_or(0, |i| i + 1);
         let before = place.checked_sub(1).and_then(|i| self.held.get(i));
         if before.is_some_and(|held| held.timestamp == at.timestamp) {
             counts.duplicate += 1;
-            return;
+            return false;
         }
         counts.reordered += u64::from(place < self.held.len());
         let mut memory = self.spare.pop().unwrap_or_default();
@@ -174,6 +177,7 @@ impl Packets {
             self.pop();
             counts.overrun += 1;
         }
+        true
     }
 }
 

@@ -1,6 +1,14 @@
 //! A floor in virtual time: people speak Opus, the caller and machines mu-law, each a tone of their own, and
 //! what everybody hears is kept apart.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic")]
+
+mod caller;
+mod clock;
+mod hostile;
+mod mix;
+mod mode;
+mod queue;
 mod routing;
 
 use std::collections::BTreeMap;
@@ -8,7 +16,7 @@ use std::f64::consts::TAU;
 use std::time::{Duration, Instant};
 
 use common::token::Mode;
-use gateway_core::call::{Floor, FloorConfig, Output, PartyId, Role, Rtp};
+use gateway_core::call::{Floor, FloorConfig, FloorCounts, FloorError, Output, PartyId, Role, Rtp};
 use gateway_core::g711::{self, SILENCE};
 use opusic_c::{Application, Bitrate, Channels, Decoder, Encoder, SampleRate};
 
@@ -22,6 +30,8 @@ const PEAK: f64 = 4000.0;
 struct Mouth {
     encoder: Encoder,
     hertz: f64,
+    /// What is said is sent.
+    open: bool,
     sequence: u16,
     timestamp: u32,
     at: u64,
@@ -87,7 +97,12 @@ impl Room {
 
     /// A person speaks a tone from now on.
     fn speaks(&mut self, party: u32, hertz: f64) {
-        self.mouths.insert(party, Mouth::new(hertz));
+        self.mouths.entry(party).or_insert_with(|| Mouth::new(hertz)).open = true;
+    }
+
+    /// All people close their microphones. Their clocks go on.
+    fn quiet(&mut self) {
+        self.mouths.values_mut().for_each(|mouth| mouth.open = false);
     }
 
     /// A machine queues a tone in real time from now on.
@@ -196,7 +211,8 @@ impl Mouth {
     fn new(hertz: f64) -> Self {
         let mut encoder = Encoder::new(Channels::Stereo, SampleRate::Hz48000, Application::Voip).unwrap();
         encoder.set_bitrate(Bitrate::Value(48_000)).unwrap();
-        Self { encoder, hertz, sequence: 65_500, timestamp: u32::MAX - 10_000, at: 0 }
+        encoder.set_complexity(0).unwrap();
+        Self { encoder, hertz, open: true, sequence: 65_500, timestamp: u32::MAX - 10_000, at: 0 }
     }
 
     /// The next 20 ms.
@@ -208,7 +224,9 @@ impl Mouth {
         let mut payload = [0; 1000];
         let length = self.encoder.encode_to_slice(&pcm, &mut payload).unwrap();
         let (sequence, timestamp) = (self.sequence, self.timestamp);
-        send(Rtp { sequence, timestamp, marker: self.at == 0, payload: &payload[..length] });
+        if self.open {
+            send(Rtp { sequence, timestamp, marker: self.at == 0, payload: &payload[..length] });
+        }
         self.sequence = sequence.wrapping_add(1);
         self.timestamp = timestamp.wrapping_add(960);
         self.at += 960;
