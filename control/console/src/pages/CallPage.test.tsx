@@ -195,7 +195,7 @@ test("its history is shown, and asked for again when something happens", async (
     ...parts.answers.events,
     { seq: 2, type: "call.answered", at: "2026-11-20T12:00:04Z", data: {} },
   ];
-  parts.tell({ kind: "event", seq: 2, type: "call.answered", callId: "call_1", call: ada });
+  parts.tell({ kind: "event", seq: 2, type: "call.answered", callId: "call_1", call: ada, data: {} });
   await act(() => vi.advanceTimersByTimeAsync(1000));
   expect(screen.getByText("Answered", { selector: "li span" })).toBeTruthy();
 });
