@@ -339,6 +339,14 @@ test("a takeover of a call that nobody listened to begins armed, and shut", asyn
   expect(state()).toMatchObject({ mode: "takeover", armed: true, talk: "off" });
 });
 
+test("a microphone that is granted after the call was answered is armed, and shut", async () => {
+  speaker = make();
+  speaker.expect("open");
+  speaker.attach(way({ mode: "join" }));
+  await settle();
+  expect(state()).toMatchObject({ mode: "join", armed: true, talk: "off" });
+});
+
 test("leaving lets go of the microphone, also of one that was never connected", async () => {
   await change("join");
   speaker.detach();

@@ -155,6 +155,8 @@ export class Speaker implements CallSpeaker {
     if (!isFirst || way.mode === "listen" || begin === null) return;
     this.#arm();
     if (this.#state.get().armed) this.#set({ talk: begin });
+    // The person may still be asked for it: armed when the answer comes, and no more than that.
+    else void this.#tryArm();
   }
 
   /** The connection is lost. It comes back as a listener's, if it comes back. */

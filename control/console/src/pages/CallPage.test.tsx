@@ -15,7 +15,12 @@ beforeEach(() => {
 });
 
 const player = () => screen.getByRole("region", { name: "Listening" });
-const button = () => within(player()).getByRole("button");
+/** The one that listens and stops: the player's first. */
+const button = (): HTMLElement => {
+  const [first] = within(player()).getAllByRole("button");
+  if (first === undefined) throw new Error("the player has no button");
+  return first;
+};
 const settle = () => act(() => vi.advanceTimersByTimeAsync(0));
 
 test("it says who, with whom, since when, and that nobody can hear you", async () => {
