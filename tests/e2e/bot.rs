@@ -31,9 +31,11 @@ async fn a_bot_answers_is_paused_handed_back_to_and_dies() {
         BOT.amplitude_in(&played[played.len().saturating_sub(1600)..], audio::RATE) > HEARD
     };
 
+    let bot_hears = || bot.hears(CALLER) > HEARD;
+
     // Both hear each other, and the bot is told what Twilio would tell it.
     eventually("bot's voice", async || caller_hears().then_some(())).await;
-    eventually("caller's voice", async || (bot.hears(CALLER) > HEARD).then_some(())).await;
+    eventually("caller's voice", async || bot_hears().then_some(())).await;
     let start = bot.start_message();
     assert_eq!(start["start"]["callSid"], line.call_sid().to_string());
     assert_eq!(start["start"]["customParameters"]["campaign"], "spring");
@@ -42,13 +44,13 @@ async fn a_bot_answers_is_paused_handed_back_to_and_dies() {
     // Paused, it hears nothing and is not heard.
     let path = format!("/api/calls/{call}/pause-ai");
     here.console.send(Method::POST, &path, Value::Null).await.unwrap();
-    eventually("pause", async || (!caller_hears() && !(bot.hears(CALLER) > HEARD)).then_some(())).await;
+    eventually("pause", async || (!caller_hears() && !bot_hears()).then_some(())).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(!caller_hears() && !(bot.hears(CALLER) > HEARD), "it stays so");
+    assert!(!caller_hears() && !bot_hears(), "it stays so");
 
     // Handed back to, it goes on where it was, on the same connection.
     here.console.send(Method::DELETE, &path, Value::Null).await.unwrap();
-    eventually("hand back", async || (caller_hears() && (bot.hears(CALLER) > HEARD)).then_some(())).await;
+    eventually("hand back", async || (caller_hears() && bot_hears()).then_some(())).await;
     assert_eq!(bot.connections(), 1);
 
     // It dies: the caller is told something, and it is not just silence for ever.
