@@ -117,6 +117,15 @@ async fn a_line_is_said_to_the_caller_and_confirmed() {
 async fn listening_changes_nothing_of_what_the_caller_is_sent() {
     let here = Installation::start().await;
     let (line, call) = agent_call(&here, Some(CALLER)).await;
+    let agent = here.console.hire_as("agent").await.unwrap();
+    let agent = Person::come(&here, &agent, &call, "join", AGENT).await;
+    agent.mic.heard_by(&["caller", "agents"]).await.unwrap();
+    eventually("agent's voice", async || {
+        let played = line.played();
+        (AGENT.amplitude_in(&played[played.len().saturating_sub(800)..], audio::RATE) > HEARD).then_some(())
+    })
+    .await;
+    let alone = slots_with_agent(&line).await;
     let mut listeners = Vec::new();
     for _ in 0..30 {
         let endpoint = here.console.listen(&call).await.unwrap().endpoint;
@@ -125,13 +134,26 @@ async fn listening_changes_nothing_of_what_the_caller_is_sent() {
     for listener in &listeners {
         listener.wait_packets(50).await.unwrap();
     }
+    let beside = slots_with_agent(&line).await;
+    assert!(listeners.iter().all(|listener| listener.counts().packets > 50));
+    // All fifty on a machine that has the time.
+    assert!(alone >= 40 && beside >= 40, "{alone} fiftieths of a second alone, {beside} beside listeners");
     drop(listeners);
     line.hang_up();
     let report = line.finished().await;
     let received = report.streams[0].received;
-    assert_eq!((received.media, received.marks, received.clears, received.illegal), (0, 0, 0, 0));
+    assert_eq!((received.marks, received.clears, received.illegal), (0, 0, 0));
     assert!(report.is_good());
     here.stop().await;
+}
+
+/// In how many fiftieths of the second to come the caller hears the agent.
+async fn slots_with_agent(line: &Line) -> usize {
+    let before = line.played().len();
+    tokio::time::sleep(LISTEN + Duration::from_millis(100)).await;
+    let played = line.played();
+    let second = &played[before..before + 8000];
+    second.chunks_exact(160).filter(|slot| AGENT.amplitude_in(slot, audio::RATE) > HEARD).count()
 }
 
 /// Somebody on a call who speaks a tone all the time, and wants to be heard.
@@ -196,7 +218,8 @@ fn heard_by(mode: &str) -> &'static [&'static str] {
 
 /// A call on which one can speak, with its audio flowing.
 async fn agent_call(here: &Installation, caller: Option<Tone>) -> (Line, String) {
-    set_number(here, json!({ "route": "agent" })).await;
+    // Nobody is told to wait: only what the test says is heard.
+    set_number(here, json!({ "route": "agent", "settings": { "waiting": { "text": "" } } })).await;
     let caller = caller.map_or_else(Audio::silence, |Tone(hertz)| tone(hertz));
     let line = dial(here.call_spec(caller, Audio::silence()));
     let call = here.live_call().await;

@@ -85,7 +85,7 @@ impl Speak {
         let site = self.which.open().await?;
         let number = site.call().to.replace('+', "%2B");
         let number = format!("/api/numbers/{number}");
-        let answer_by = json!({ "route": "agent" });
+        let answer_by = json!({ "route": "agent", "settings": { "waiting": { "text": "" } } });
         site.console().send(Method::PATCH, &number, answer_by).await.context("the number's route")?;
 
         bar.set_message("mouth to caller");
