@@ -3,15 +3,19 @@
 mod analytics;
 mod audit;
 mod auth;
+pub(crate) mod bot;
 mod calls;
 mod export;
 pub(crate) mod extract;
 mod invitations;
 mod keys;
+pub(crate) mod line;
 mod messages;
+mod modes;
 mod numbers;
 mod oidc;
 mod password;
+pub(crate) mod say;
 mod sessions;
 mod tenant;
 pub(crate) mod users;
@@ -61,6 +65,10 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(export::router())
         .merge(messages::router())
         .merge(sessions::router())
+        .merge(modes::router())
+        .merge(bot::router())
+        .merge(say::router())
+        .merge(line::router())
         .merge(numbers::router())
         .merge(tenant::router())
         .merge(users::router())
