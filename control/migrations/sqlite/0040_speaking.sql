@@ -2,9 +2,8 @@
 ALTER TABLE calls ADD COLUMN route TEXT;
 -- The person in the console who answered it.
 ALTER TABLE calls ADD COLUMN answered_by BLOB;
--- A bot is to answer it, at this gateway; what it does, as the gateway says.
+-- Whether a bot is to answer it; what that does, as the gateway says.
 ALTER TABLE calls ADD COLUMN bot_asked INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE calls ADD COLUMN bot_node BLOB;
 ALTER TABLE calls ADD COLUMN bot_state TEXT;
 -- Whether it is to be paused, since when it was last, and when somebody last decided.
 ALTER TABLE calls ADD COLUMN bot_paused INTEGER NOT NULL DEFAULT 0;

@@ -111,12 +111,11 @@ pub(super) async fn session_ended(
     txn.event(tenant, state.call, EventType::AlertRaised, now, data).await
 }
 
-/// A call's audio arrives at this gateway: what it must be told.
+/// A call's audio arrives: what its gateway must be told.
 pub(super) async fn stream_started(
     txn: &mut Txn,
     tenant: TenantId,
     call: CallId,
-    node: NodeId,
     now: OffsetDateTime,
 ) -> Result<Vec<NodeCommand>, StoreError> {
     let speaking = txn.speaking(tenant, call).await?;
@@ -132,10 +131,9 @@ pub(super) async fn stream_started(
     }
     let number = txn.number_find(tenant, &speaking.organization_number).await?;
     match number.and_then(|number| number.settings.bot) {
-        // A gateway that has the call's bot keeps it; at another there is none.
-        Some(_) if speaking.bot_asked && speaking.bot_node == Some(node) && speaking.bot.is_some() => {}
+        // With the stream before went its bot.
         Some(bot) => {
-            txn.bot_ask(tenant, call, node).await?;
+            txn.bot_ask(tenant, call).await?;
             commands.push(NodeCommand::Attach { call, bot: bot.for_gateway() });
         }
         None => txn.waiting_put(tenant, call, Some((speaking.waiting_since.unwrap_or(now), now))).await?,

@@ -9,7 +9,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::App;
-use crate::model::{EventType, Waiting};
+use crate::model::{EventType, Route, Waiting};
 use crate::store::StoreError;
 use crate::twilio::accounts::rest_account;
 use crate::twilio::rest::{CallChange, RestError};

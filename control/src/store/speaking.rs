@@ -19,9 +19,8 @@ pub(crate) struct Speaking {
     pub(crate) organization_number: String,
     pub(crate) route: Option<Route>,
     pub(crate) answered_by: Option<UserId>,
-    /// Whether a bot is to answer it, and at which gateway.
+    /// Whether a bot is to answer it.
     pub(crate) bot_asked: bool,
-    pub(crate) bot_node: Option<NodeId>,
     /// What it does, as its gateway says.
     pub(crate) bot: Option<CallBot>,
     /// What it is to do.
@@ -45,7 +44,6 @@ struct Row {
     route: Option<String>,
     answered_by: Option<Uuid>,
     bot_asked: bool,
-    bot_node: Option<Uuid>,
     bot_state: Option<String>,
     bot_paused: bool,
     bot_paused_at: Option<i64>,
@@ -59,7 +57,7 @@ impl Txn {
     /// Who speaks in a call.
     pub(crate) async fn speaking(&mut self, tenant: TenantId, call: CallId) -> Result<Speaking, StoreError> {
         let row: Row = sql("SELECT ended_at IS NOT NULL AS is_over, media_node, organization_number, route,
-                 answered_by, bot_asked, bot_node, bot_state, bot_paused, bot_paused_at, bot_decided_at, held,
+                 answered_by, bot_asked, bot_state, bot_paused, bot_paused_at, bot_decided_at, held,
                  held_at, waiting_since
              FROM calls WHERE tenant_id = $1 AND id = $2")
         .bind(tenant.as_uuid())
@@ -73,7 +71,6 @@ impl Txn {
             route: row.route.map(|word| from_word(&word, "route")).transpose()?,
             answered_by: row.answered_by.map(UserId::from_uuid),
             bot_asked: row.bot_asked,
-            bot_node: row.bot_node.map(NodeId::from_uuid),
             bot: row.bot_state.map(|word| from_word(&word, "state of a bot")).transpose()?,
             bot_paused: row.bot_paused,
             bot_paused_at: row.bot_paused_at.map(from_millis).transpose()?,
@@ -158,20 +155,15 @@ impl Txn {
         Ok(())
     }
 
-    /// A bot is to answer the call at this gateway, and nothing is known of it yet.
-    pub(crate) async fn bot_ask(
-        &mut self,
-        tenant: TenantId,
-        call: CallId,
-        node: NodeId,
-    ) -> Result<(), StoreError> {
-        sql("UPDATE calls SET bot_asked = $4, bot_node = $3, bot_state = NULL WHERE tenant_id = $1 AND id = $2")
-            .bind(tenant.as_uuid())
-            .bind(call.as_uuid())
-            .bind(node.as_uuid())
-            .bind(true)
-            .run(&mut self.tx)
-            .await?;
+    /// A bot is to answer the call, and nothing is known of it yet.
+    pub(crate) async fn bot_ask(&mut self, tenant: TenantId, call: CallId) -> Result<(), StoreError> {
+        sql("UPDATE calls SET bot_asked = $3, bot_state = NULL, waiting_since = NULL, waiting_at = NULL
+             WHERE tenant_id = $1 AND id = $2")
+        .bind(tenant.as_uuid())
+        .bind(call.as_uuid())
+        .bind(true)
+        .run(&mut self.tx)
+        .await?;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::modes::{changed, connect, ended, entries, events, ring_agent, settled};
-use super::server::{NUMBER, Person, Server, code};
+use super::server::{NUMBER, Person, Server, call_sid, code, stream_sid};
 use super::sessions::{alive, command};
 
 #[tokio::test]
@@ -211,6 +211,30 @@ async fn a_bots_secrets_are_for_admins_and_not_for_the_log() {
         let response = server.send(&admin, Method::PATCH, &path, Some(change)).await;
         assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY, "{bad}");
     }
+}
+
+#[tokio::test]
+async fn another_stream_gets_the_bot_anew_and_paused_if_it_was() {
+    let server = Server::start().await;
+    let admin = server.login(1).await;
+    let call = ring_bot(&server, &admin, 1).await;
+    let path = format!("/api/calls/{call}");
+    server.send(&admin, Method::POST, &format!("{path}/pause-ai"), None).await;
+    server.bus.events.publish(bot(&admin, call, BotState::Paused, None));
+    server.bus.events.publish(bot(&admin, call, BotState::Gone, None));
+    server.until(&admin, &path, |call| call["bot"] == "gone").await;
+    let mut commands = server.bus.commands.subscribe();
+    server.bus.events.publish(NodeEvent::StreamStarted {
+        node: server.node,
+        tenant: admin.tenant,
+        call,
+        call_sid: call_sid(1),
+        stream: stream_sid(2),
+        tracks: vec!["inbound".to_owned()],
+    });
+    assert!(matches!(command(&mut commands).await, NodeCommand::Attach { call: of, .. } if of == call));
+    server.bus.events.publish(bot(&admin, call, BotState::Active, None));
+    assert_eq!(command(&mut commands).await, NodeCommand::PauseBot { call, paused: true, recap: None });
 }
 
 /// A live call that its bot has answered.
