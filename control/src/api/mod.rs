@@ -26,7 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::live::socket;
+use crate::live::{socket, telephony};
 use crate::model::{LiveEvent, LiveSnapshot};
 
 /// Largest JSON body, in bytes.
@@ -77,6 +77,6 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(password::router())
         .merge(oidc::router())
         .merge(invitations::router())
-        .merge(OpenApiRouter::new().routes(routes!(socket::live)))
+        .merge(OpenApiRouter::new().routes(routes!(socket::live)).routes(routes!(telephony::telephony)))
         .merge(crate::twilio::router())
 }

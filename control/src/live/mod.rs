@@ -10,6 +10,7 @@
 mod audience;
 pub(crate) mod quality;
 pub(crate) mod socket;
+pub(crate) mod telephony;
 pub(crate) mod transcript;
 
 use std::collections::{HashMap, VecDeque};

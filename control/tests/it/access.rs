@@ -112,6 +112,7 @@ const TABLE: &[Row] = &[
     row("GET", "/api/auth/oidc/callback", Keys::Apart, [404; 6]),
     // Without an upgrade to a WebSocket it is a bad request, of somebody who may.
     row("GET", "/api/live", READ, [401, 400, 400, 400, 400, 400]),
+    row("GET", "/api/ws/telephony/stream", READ, [401, 400, 400, 400, 400, 400]),
     row("POST", "/api/twilio/voice", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/resume", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/status", Keys::Apart, SIGNED),
@@ -325,7 +326,7 @@ impl Stage {
         };
         let method: Method = row.method.parse().unwrap();
         let request = match (token, row.path) {
-            (Some(token), "/api/live") => {
+            (Some(token), "/api/live" | "/api/ws/telephony/stream") => {
                 self.server.request(method, &format!("{path}?token={token}"))
             }
             (Some(token), _) => self.server.request(method, path).bearer_auth(token),

@@ -53,6 +53,7 @@ mod on_sqlite {
     mod say;
     mod server;
     mod sessions;
+    mod telephony;
     mod tenants;
     mod ugly;
     mod waiting;
@@ -95,6 +96,7 @@ mod on_postgres {
     mod say;
     mod server;
     mod sessions;
+    mod telephony;
     mod tenants;
     mod ugly;
     mod waiting;
