@@ -221,7 +221,7 @@ impl Floor {
                 self.settle();
                 return Err(error);
             }
-            self.tails.extend(tail);
+            self.fade(tail);
             self.follow_bot_pause(state);
         }
         self.settle();
@@ -259,7 +259,7 @@ impl Floor {
         for at in 0..self.parties.len() {
             if self.parties[at].role == Role::Agent {
                 let tail = self.cut_microphone(at);
-                self.tails.extend(tail);
+                self.fade(tail);
             }
         }
         self.hold = held.then(Hold::default);
@@ -284,7 +284,7 @@ impl Floor {
         self.see(now);
         if let Some(at) = self.find(party) {
             let tail = self.cut_microphone(at);
-            self.tails.extend(tail);
+            self.fade(tail);
         }
         self.settle();
     }
@@ -453,7 +453,7 @@ impl Floor {
             self.clear_speech(at);
         } else {
             let tail = self.cut_microphone(at);
-            self.tails.extend(tail);
+            self.fade(tail);
         }
         let mut gone = self.parties.swap_remove(at);
         self.frames.swap_remove(at);
@@ -469,7 +469,12 @@ impl Floor {
         let Voice::Microphone(microphone) = &mut party.voice else { return None };
         let frame = microphone.cut(now);
         let heard = audience(party.speaker(), state);
-        (!frame.silent).then_some(Tail { party: party.id, bot: false, heard, frame })
+        Some(Tail { party: party.id, bot: false, heard, frame })
+    }
+
+    /// Lets a voice that was cut fade in the next tick. More than so many in one end without.
+    fn fade(&mut self, tail: Option<Tail>) {
+        self.tails.extend(tail.filter(|tail| !tail.frame.silent && self.tails.len() < MAX_PARTIES));
     }
 
     /// Drops a queue and gives its marks out.
@@ -479,10 +484,9 @@ impl Floor {
         let Voice::Speech(speech) = &mut party.voice else { return };
         let (cleared, frame) = speech.clear();
         self.counts.queue_cleared += cleared as u64;
-        if !frame.silent {
-            let heard = audience(party.speaker(), state);
-            self.tails.push(Tail { party: party.id, bot: party.role == Role::Bot, heard, frame });
-        }
+        let heard = audience(party.speaker(), state);
+        let tail = Tail { party: party.id, bot: party.role == Role::Bot, heard, frame };
+        self.fade(Some(tail));
         self.give_marks(at, true);
     }
 
