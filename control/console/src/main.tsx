@@ -13,6 +13,7 @@ import "./styles/forms.css";
 import "./styles/list.css";
 import "./styles/player.css";
 import "./styles/call.css";
+import "./styles/speaking.css";
 import "./styles/records.css";
 import "./styles/transcript.css";
 import "./styles/settings.css";

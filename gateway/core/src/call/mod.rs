@@ -8,7 +8,6 @@
 //! Time in a call is counted in samples of 1/8000 s and is the stream's own: it begins at the first frame's
 //! timestamp and never goes back, whatever the timestamps do later.
 
-mod block;
 mod conceal;
 mod config;
 mod encoder;
