@@ -27,7 +27,7 @@ check: need-build $(CONSOLE)/dist/index.html ## The quick part: formatting and l
 	cargo clippy --workspace --all-targets -- -D warnings
 
 rust-test: need-build $(CONSOLE)/dist/index.html ## Unit and integration tests, on SQLite and PostgreSQL
-	@tools/need initdb redis-server
+	@tools/need espeak-ng initdb redis-server
 	cargo $(RUN_TESTS) --workspace
 
 console-test: $(CONSOLE)/node_modules/.made ## The console: types, lints, tests
@@ -100,7 +100,7 @@ picture: release $(BROWSER)/node_modules/.made ## The README's picture of the co
 
 T ?= twilio_message
 S ?= 60
-fuzz: need-build ## Fuzz a parser, for S seconds: make fuzz T=twilio_message|stun|sdp|rtcp|session S=60
+fuzz: need-build ## Fuzz a parser, for S seconds: make fuzz T=twilio_message|stun|sdp|rtcp|session|floor S=60
 	@cargo fuzz --version 2>/dev/null | grep -q $(CARGO_FUZZ_VERSION) || cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked
 	cd gateway && cargo +nightly fuzz run $(T) -- -max_total_time=$(S)
 

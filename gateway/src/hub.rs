@@ -8,6 +8,8 @@
 //! the first, they go on with that one. They wait for it in silence, for a while, when the first was lost before
 //! the second came.
 
+pub mod floor;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
@@ -15,9 +17,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use common::{CallId, CallSid, StreamSid, TenantId};
-use gateway_core::call::{SLOT, Wanted};
-use gateway_core::frame::{Codec, PHONE_RATE, Packet};
+use common::token::StreamKind;
+use common::{AccountSid, CallId, CallSid, StreamSid, TenantId};
+use gateway_core::call::{PartyId, SLOT, Wanted};
+use gateway_core::frame::{Codec, PHONE_RATE, Packet, Speech};
+
+use self::floor::{Door, Inlet, Order, Party, ToFloor};
 
 use crate::threads::Threads;
 
@@ -29,6 +34,9 @@ pub struct CallKey(pub u32);
 pub trait Outlet: fmt::Debug + Send + Sync {
     /// Passes a packet on. Never waits: with a full queue the packet is dropped and counted.
     fn packet(&self, call: CallKey, packet: &Packet);
+
+    /// Passes a packet on that one session alone hears, under the same terms. `tag` is the session's.
+    fn own(&self, tag: u32, packet: &Packet);
 
     /// No packet of this call will come any more: its listeners are told that the call has ended.
     fn call_ended(&self, call: CallKey);
@@ -43,8 +51,12 @@ pub struct CallInfo {
     pub call: CallId,
     /// The same as Twilio names it.
     pub call_sid: CallSid,
+    /// Whose account it is at Twilio.
+    pub account_sid: AccountSid,
     /// The stream.
     pub stream: StreamSid,
+    /// What opened it: whether one can speak on it.
+    pub kind: StreamKind,
 }
 
 #[cfg(test)]
@@ -56,7 +68,9 @@ impl CallInfo {
             tenant: TenantId::new(),
             call,
             call_sid: format!("CA{sid}").parse().unwrap(),
+            account_sid: format!("AC{sid}").parse().unwrap(),
             stream: format!("MZ{sid}").parse().unwrap(),
+            kind: StreamKind::Agent,
         }
     }
 }
@@ -86,6 +100,10 @@ struct Audience {
     last: AtomicU64,
     last_at: AtomicU64,
     born: Instant,
+    /// Milliseconds of media that its streams have brought up to now.
+    media_ms: AtomicU64,
+    /// Who may speak.
+    door: Door,
 }
 
 impl Audience {
@@ -98,6 +116,8 @@ impl Audience {
             last: AtomicU64::new(0),
             last_at: AtomicU64::new(0),
             born: Instant::now(),
+            media_ms: AtomicU64::new(0),
+            door: Door::default(),
         }
     }
 
@@ -114,9 +134,13 @@ impl Audience {
         (self.last.load(Ordering::Relaxed) + slots * SLOT as u64).wrapping_sub(first.timestamp)
     }
 
-    fn send(&self, packet: &Packet) {
+    fn note(&self, packet: &Packet) {
         self.last.store(packet.timestamp, Ordering::Relaxed);
         self.last_at.store(self.micros(packet.arrived), Ordering::Relaxed);
+    }
+
+    fn send(&self, packet: &Packet) {
+        self.note(packet);
         for (ears, outlet) in self.ears.iter().zip(self.outlets.iter()) {
             if ears[packet.codec.index()].load(Ordering::Relaxed) > 0 {
                 outlet.packet(self.key, packet);
@@ -163,7 +187,7 @@ impl LiveCall {
     /// Begins to hear it at this worker and in this codec, until the ear is dropped.
     pub fn listen(self: &Arc<Self>, worker: usize, codec: Codec) -> Ear {
         self.audience.ears[worker][codec.index()].fetch_add(1, Ordering::Relaxed);
-        Ear { call: self.clone(), worker, codec }
+        Ear { call: self.clone(), worker, codec, resting: false }
     }
 
     /// Gives a packet to each worker that has listeners of its codec, once. What a stream still has when a newer one
@@ -172,13 +196,63 @@ impl LiveCall {
         if self.replaced.load(Ordering::Relaxed) {
             return;
         }
-        match *self.base.get_or_init(|| self.audience.base(packet)) {
+        match self.base_of(packet) {
             0 => self.audience.send(packet),
             base => {
                 let timestamp = packet.timestamp.wrapping_add(base);
                 self.audience.send(&Packet { timestamp, ..packet.clone() });
             }
         }
+    }
+
+    /// Gives a packet to the one session that it was made for, under the same terms.
+    pub fn send_own(&self, party: &Party, packet: Packet) {
+        if self.replaced.load(Ordering::Relaxed) {
+            return;
+        }
+        let timestamp = packet.timestamp.wrapping_add(self.base_of(&packet));
+        if let Some(outlet) = self.audience.outlets.get(party.worker) {
+            outlet.own(party.id.0, &Packet { timestamp, ..packet });
+        }
+    }
+
+    fn base_of(&self, packet: &Packet) -> u64 {
+        *self.base.get_or_init(|| self.audience.base(packet))
+    }
+
+    /// Whether people, bots and control can speak on it.
+    pub fn can_speak(&self) -> bool {
+        self.info.kind == StreamKind::Agent
+    }
+
+    /// Says what somebody may do on it. With [`Mode::Listen`](common::token::Mode::Listen) they may speak no more.
+    pub fn set_party(&self, party: Party) {
+        self.audience.door.set(party);
+    }
+
+    /// Tells the task of its present stream. False: it has none now, or none on which one can speak.
+    pub fn tell_floor(&self, message: ToFloor) -> bool {
+        self.audience.door.tell(message)
+    }
+
+    /// Passes a microphone's packet to the task of its present stream. False: it was dropped.
+    pub fn speak(&self, party: PartyId, speech: Speech) -> bool {
+        self.audience.door.speak(party, speech)
+    }
+
+    /// What the task of this stream is told from now on. `None`: nobody speaks on it.
+    pub fn take_floor(&self) -> Option<Inlet> {
+        self.can_speak().then(|| self.audience.door.take())
+    }
+
+    /// How much audio it has brought up to now, in milliseconds of media time.
+    pub fn media_ms(&self) -> u64 {
+        self.audience.media_ms.load(Ordering::Relaxed)
+    }
+
+    /// Says how much audio it has brought.
+    pub fn set_media_ms(&self, ms: u64) {
+        self.audience.media_ms.fetch_max(ms, Ordering::Relaxed);
     }
 }
 
@@ -188,6 +262,7 @@ pub struct Ear {
     call: Arc<LiveCall>,
     worker: usize,
     codec: Codec,
+    resting: bool,
 }
 
 impl Ear {
@@ -195,11 +270,30 @@ impl Ear {
     pub fn call(&self) -> &Arc<LiveCall> {
         &self.call
     }
+
+    /// Says whether they need nothing of what others hear, because they get packets of their own.
+    pub fn set_resting(&mut self, resting: bool) {
+        if resting == std::mem::replace(&mut self.resting, resting) {
+            return;
+        }
+        let count = self.count();
+        if resting {
+            count.fetch_sub(1, Ordering::Relaxed)
+        } else {
+            count.fetch_add(1, Ordering::Relaxed)
+        };
+    }
+
+    fn count(&self) -> &AtomicU32 {
+        &self.call.audience.ears[self.worker][self.codec.index()]
+    }
 }
 
 impl Drop for Ear {
     fn drop(&mut self) {
-        self.call.audience.ears[self.worker][self.codec.index()].fetch_sub(1, Ordering::Relaxed);
+        if !self.resting {
+            self.count().fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -303,6 +397,14 @@ impl Hub {
         self.lock().live.get(&call).filter(|live| live.info.tenant == tenant).cloned()
     }
 
+    /// Passes an order on to the call, if it has a stream here on which one can speak.
+    pub fn order(&self, call: CallId, order: Order) {
+        let live = self.lock().live.get(&call).cloned();
+        if let Some(live) = live {
+            live.tell_floor(ToFloor::Order(order));
+        }
+    }
+
     /// How many are here.
     pub fn count(&self) -> usize {
         self.lock().live.len()
@@ -320,111 +422,4 @@ impl Hub {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn a_stream_that_takes_anothers_place_has_its_listeners_and_their_time() {
-        let (heard, hub, info) = fixture();
-        let (first, _) = hub.open(info.clone());
-        let ear = first.listen(0, Codec::Opus);
-        first.send(&packet(first.audience.born, 0));
-        first.send(&packet(first.audience.born + Duration::from_millis(20), 160));
-
-        let (second, replaced) = hub.open(info.clone());
-        assert!(Arc::ptr_eq(&replaced.unwrap(), &first));
-        assert_eq!((second.key(), second.wanted().opus), (first.key(), true));
-        first.send(&packet(first.audience.born + Duration::from_millis(40), 320));
-        hub.close(&first);
-        assert!(ear.call().is_open() && Arc::ptr_eq(&hub.find(info.tenant, info.call).unwrap(), &second));
-
-        // A second later, from the beginning of its own time.
-        second.send(&packet(first.audience.born + Duration::from_millis(1025), 7_000));
-        second.send(&packet(first.audience.born + Duration::from_millis(1045), 7_160));
-        assert_eq!(heard.take(), [0, 160, 160 + 8_000, 160 + 8_160], "and nothing of the old one");
-        assert_eq!(heard.ended(), 0);
-
-        hub.close(&second);
-        assert!(!ear.call().is_open());
-        assert_eq!(heard.ended(), 1);
-        let (third, _) = hub.open(info);
-        assert!(third.key() != second.key() && !third.wanted().opus, "what has ended has no heirs");
-    }
-
-    #[test]
-    fn listeners_of_a_lost_stream_wait_for_the_next_until_somebody_gives_up() {
-        let (heard, hub, info) = fixture();
-        let (first, _) = hub.open(info.clone());
-        let ear = first.listen(0, Codec::Opus);
-        first.send(&packet(first.audience.born, 0));
-        hub.lose(&first);
-        assert!(hub.find(info.tenant, info.call).is_none() && hub.ids().is_empty(), "it has no audio now");
-        assert!(ear.call().is_open() && heard.ended() == 0);
-
-        let (second, replaced) = hub.open(info.clone());
-        assert!(replaced.is_none() && second.wanted().opus);
-        hub.give_up(info.call, Some(&first));
-        second.send(&packet(first.audience.born + Duration::from_secs(1), 0));
-        assert_eq!((heard.take(), heard.ended()), (vec![0, 8_000], 0), "it waits no more");
-
-        hub.lose(&second);
-        hub.lose(&first);
-        hub.give_up(info.call, Some(&first));
-        assert!(ear.call().is_open(), "it is the second that is waited for");
-        hub.give_up(info.call, Some(&second));
-        assert_eq!((ear.call().is_open(), heard.ended()), (false, 1));
-
-        let (third, _) = hub.open(info.clone());
-        hub.lose(&third);
-        hub.give_up(info.call, None);
-        hub.give_up(info.call, None);
-        assert_eq!(heard.ended(), 2);
-    }
-
-    #[test]
-    fn another_tenant_with_the_same_id_gets_nobodys_listeners() {
-        let (_, hub, info) = fixture();
-        let (mine, _) = hub.open(info.clone());
-        let _ear = mine.listen(0, Codec::Opus);
-        let (theirs, _) = hub.open(CallInfo { tenant: TenantId::new(), ..info });
-        assert!(theirs.key() != mine.key() && !theirs.wanted().opus);
-    }
-
-    #[derive(Debug, Default)]
-    struct Recorder {
-        timestamps: Mutex<Vec<u64>>,
-        ended: AtomicU32,
-    }
-
-    impl Recorder {
-        fn take(&self) -> Vec<u64> {
-            std::mem::take(&mut self.timestamps.lock().unwrap())
-        }
-
-        fn ended(&self) -> u32 {
-            self.ended.load(Ordering::Relaxed)
-        }
-    }
-
-    impl Outlet for Recorder {
-        fn packet(&self, _: CallKey, packet: &Packet) {
-            self.timestamps.lock().unwrap().push(packet.timestamp);
-        }
-
-        fn call_ended(&self, _: CallKey) {
-            self.ended.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn fixture() -> (Arc<Recorder>, Hub, CallInfo) {
-        let recorder = Arc::new(Recorder::default());
-        let hub = Hub::new(vec![recorder.clone()]);
-        (recorder, hub, CallInfo::of(CallId::new()))
-    }
-
-    fn packet(arrived: Instant, timestamp: u64) -> Packet {
-        Packet { codec: Codec::Opus, payload: vec![1, 2].into(), timestamp, marker: false, arrived }
-    }
-}
+mod tests;

@@ -3,10 +3,12 @@
 //! A gateway holds no user, no SQL and no tenant's rule: signed tokens tell it what it may do, and it
 //! goes on carrying its calls while everything else is down.
 
+pub mod bot;
 pub mod budget;
 pub mod hub;
 pub mod ingest;
 pub mod listen;
+pub mod speech;
 mod threads;
 
 use std::future::Future;
@@ -55,6 +57,10 @@ pub struct Config {
     pub listen: listen::Config,
     /// What may be carried, beyond the limits that ingest and listen have themselves.
     pub budget: budget::Config,
+    /// Bots that answer calls.
+    pub bot: bot::BotConfig,
+    /// What makes speech of text.
+    pub speech: speech::SpeechConfig,
 }
 
 /// Why a gateway did not start.

@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use reqwest::Method;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -29,9 +31,12 @@ const REFUSAL_AT_MOST: usize = 512;
 /// Why control could not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// No response, or not the JSON that was expected.
+    /// No response.
     #[error("control: {0}")]
     Http(#[from] reqwest::Error),
+    /// Not the JSON that was expected.
+    #[error("control's answer: {0}")]
+    Json(#[from] serde_json::Error),
     /// Control refused.
     #[error("{path} answered {status}: {body}")]
     Refused {
@@ -251,17 +256,37 @@ impl Console {
         Ok(self.ask::<Calls>(request, "/api/calls").await?.calls)
     }
 
+    /// Asks for anything else: `body` is JSON, and so is the answer; `null` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// When control refuses or does not answer.
+    pub async fn send(&self, method: Method, path: &str, body: Value) -> Result<Value, ApiError> {
+        let request = self.http.request(method, self.base.join(path)?);
+        let request = if body.is_null() { request } else { request.json(&body) };
+        self.ask(request, path).await
+    }
+
     /// Makes a viewer of the same tenant, and signs in as them. For admins.
     ///
     /// # Errors
     ///
     /// As [`Console::active_calls`].
     pub async fn hire(&self) -> Result<Self, ApiError> {
+        self.hire_as("viewer").await
+    }
+
+    /// As [`Console::hire`], somebody of this role.
+    ///
+    /// # Errors
+    ///
+    /// As [`Console::active_calls`].
+    pub async fn hire_as(&self, role: &str) -> Result<Self, ApiError> {
         let email = format!("{}@load.example", uuid::Uuid::new_v4().simple());
-        let new = NewUser { email: &email, name: "Load", role: "viewer", password: &self.person.password };
+        let new = NewUser { email: &email, name: "Load", role, password: &self.person.password };
         let path = "/api/users";
         let request = self.http.post(self.base.join(path)?).json(&new);
-        let _made: serde_json::Value = self.ask(request, path).await?;
+        let _made: Value = self.ask(request, path).await?;
         Self::login(&self.base, &email, &self.person.password).await
     }
 
@@ -284,8 +309,17 @@ impl Console {
     ///
     /// When control refuses or does not answer.
     pub async fn listen(&self, call: &str) -> Result<Session, ApiError> {
+        self.open(call, "listen").await
+    }
+
+    /// The right to connect to a call in this mode, for the next minute.
+    ///
+    /// # Errors
+    ///
+    /// As [`Console::listen`].
+    pub async fn open(&self, call: &str, mode: &str) -> Result<Session, ApiError> {
         let path = format!("/api/calls/{call}/sessions");
-        let request = self.http.post(self.base.join(&path)?).json(&NewSession { mode: "listen" });
+        let request = self.http.post(self.base.join(&path)?).json(&NewSession { mode });
         let made: MadeSession = self.ask(request, &path).await?;
         let endpoint = Endpoint { whep_url: Url::parse(&made.whep_url)?, token: made.token };
         Ok(Session { id: made.id, endpoint })
@@ -313,7 +347,9 @@ async fn answer<T: DeserializeOwned>(request: RequestBuilder, path: &str) -> Res
         let response = request.send().await?;
         let status = response.status();
         if status.is_success() {
-            return Ok(response.json().await?);
+            let body = response.bytes().await?;
+            let body: &[u8] = if body.is_empty() { b"null" } else { &body };
+            return Ok(serde_json::from_slice(body)?);
         }
         let busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         let wait = retry_after(&response);

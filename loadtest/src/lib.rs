@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod audio;
+pub mod bot;
 pub mod cli;
 pub mod demo;
 pub mod ears;

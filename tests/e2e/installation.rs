@@ -136,6 +136,12 @@ pub(crate) fn settings(data_dir: &Path) -> Raw {
     }
 }
 
+/// Changes what the tenant's number does.
+pub(crate) async fn set_number(here: &Installation, change: serde_json::Value) {
+    let path = format!("/api/numbers/{}", NUMBER.replace('+', "%2B"));
+    here.console.send(reqwest::Method::PATCH, &path, change).await.unwrap();
+}
+
 /// The value of one series at this admin address, name and labels as printed.
 pub(crate) async fn metric(admin: SocketAddr, series: &str) -> f64 {
     let text = reqwest::get(format!("http://{admin}/metrics")).await.unwrap();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic")]
 
 mod apart;
+mod bot;
 mod commands;
 mod cut_off;
 mod hearing;
@@ -13,4 +14,5 @@ mod metrics;
 mod process;
 mod quality;
 mod redis;
+mod speaking;
 mod tls;

@@ -13,9 +13,11 @@ import "./styles/forms.css";
 import "./styles/list.css";
 import "./styles/player.css";
 import "./styles/call.css";
+import "./styles/speaking.css";
 import "./styles/records.css";
 import "./styles/transcript.css";
 import "./styles/settings.css";
+import "./styles/analytics.css";
 
 const partyline = createPartyline();
 const queries = createQueries();

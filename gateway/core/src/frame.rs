@@ -92,3 +92,16 @@ impl Packet {
         self.codec == Codec::Opus && self.payload.len() == 1
     }
 }
+
+/// A packet of a microphone: Opus as the browser made it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Speech {
+    /// RTP sequence number.
+    pub sequence: u16,
+    /// RTP timestamp, in ticks of [`OPUS_CLOCK`].
+    pub timestamp: u32,
+    /// The first packet after silence (RFC 3551, section 4.1).
+    pub marker: bool,
+    /// Without any header or padding.
+    pub payload: Bytes,
+}

@@ -7,6 +7,7 @@
 //! The edges (`twilio`, `listener`) do not know each other, and `call` knows neither: they meet in the
 //! plain types of [`frame`].
 
+mod block;
 pub mod call;
 pub mod frame;
 pub mod g711;

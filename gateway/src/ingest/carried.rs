@@ -1,13 +1,16 @@
 //! The call that a stream carries, from the moment it was let in.
 
 use std::sync::Arc;
+use std::task::Context;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use common::bus::{NodeEvent, StreamEnd};
 use gateway_core::call::{Call, Counts, Wanted};
 use gateway_core::frame::Track;
 
 use super::Shared;
+use super::speaking::Speaking;
 use crate::hub::LiveCall;
 
 /// How long to wait before an encoder that could not be made is tried again.
@@ -24,6 +27,8 @@ pub(super) struct Carried {
     heard: Wanted,
     /// Not before this is an encoder made again.
     retry: Option<Instant>,
+    /// `None`: nobody can speak on it.
+    speaking: Option<Box<Speaking>>,
     /// What the others will be told.
     end: StreamEnd,
 }
@@ -43,18 +48,60 @@ impl Carried {
             tracks: tracks.iter().map(|track| track.as_str().to_owned()).collect(),
         });
         let tracks = tracks.len();
-        Self { shared, live, call, tracks, heard: Wanted::NOTHING, retry: None, end: StreamEnd::Lost }
+        let speaking = live.take_floor().map(|inlet| {
+            let now = Instant::now();
+            Box::new(Speaking::new(shared.clone(), live.clone(), inlet, now))
+        });
+        let (heard, retry, end) = (Wanted::NOTHING, None, StreamEnd::Lost);
+        Self { shared, live, call, tracks, heard, retry, speaking, end }
     }
 
     /// Takes a frame, and sends what comes of it to whoever hears the call.
     pub(super) fn frame(&mut self, now: Instant, track: Track, timestamp_ms: u64, ulaw: &[u8]) {
         self.follow_listeners(now);
+        self.live.set_media_ms(timestamp_ms);
         self.call.handle_frame(now, track, timestamp_ms, ulaw);
+        if let (Some(speaking), Track::Inbound) = (&mut self.speaking, track) {
+            speaking.caller(now, timestamp_ms, ulaw);
+            self.hear_what_is_spoken(now);
+        }
         self.send();
     }
 
-    /// Tells the others about a key.
-    pub(super) fn key(&self, digit: char) {
+    /// Takes what people, bots and control have to say. Registers to be woken for more.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) {
+        if let Some(speaking) = &mut self.speaking {
+            speaking.poll(cx, now);
+            self.hear_what_is_spoken(now);
+            self.send();
+        }
+    }
+
+    /// The next message for Twilio.
+    pub(super) fn poll_message(&mut self) -> Option<Bytes> {
+        self.speaking.as_mut()?.poll_message()
+    }
+
+    /// Twilio has played what was before one of our marks.
+    pub(super) fn played(&mut self, mark: &str) {
+        if let Some(speaking) = &mut self.speaking {
+            speaking.played(mark);
+        }
+    }
+
+    /// Gives those who only listen what is spoken on the agent's side.
+    fn hear_what_is_spoken(&mut self, now: Instant) {
+        let Some(speaking) = &mut self.speaking else { return };
+        for (timestamp_ms, ulaw) in speaking.take_frames() {
+            self.call.handle_frame(now, Track::Outbound, timestamp_ms, &ulaw);
+        }
+    }
+
+    /// Tells the bot and the others about a key.
+    pub(super) fn key(&mut self, digit: char) {
+        if let Some(speaking) = &mut self.speaking {
+            speaking.key(digit);
+        }
         let info = self.live.info();
         self.shared.bus.events.publish(NodeEvent::Dtmf { tenant: info.tenant, call: info.call, digit });
     }
@@ -62,17 +109,25 @@ impl Carried {
     /// Lets the call do what is due.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.follow_listeners(now);
+        if let Some(speaking) = &mut self.speaking {
+            speaking.handle_timeout(now);
+            self.hear_what_is_spoken(now);
+        }
         self.call.handle_timeout(now);
         self.send();
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), or never.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.call.poll_timeout()
+        let speaking = self.speaking.as_ref().and_then(|speaking| speaking.poll_timeout());
+        self.call.poll_timeout().into_iter().chain(speaking).min()
     }
 
-    /// What the call has counted since this was last asked.
+    /// What the call has counted since this was last asked. What was spoken goes to the metrics at once.
     pub(super) fn take_counts(&mut self) -> Counts {
+        if let Some(speaking) = &mut self.speaking {
+            speaking.flush();
+        }
         self.call.take_counts()
     }
 
@@ -232,6 +287,8 @@ mod tests {
         fn packet(&self, _: CallKey, _: &Packet) {
             *self.packets.lock().unwrap() += 1;
         }
+
+        fn own(&self, _: u32, _: &Packet) {}
 
         fn call_ended(&self, call: CallKey) {
             self.ended.lock().unwrap().push(call);

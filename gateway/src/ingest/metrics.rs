@@ -1,5 +1,7 @@
 //! What ingest counts. Series exist from the start, with 0; no call or tenant is in a label.
 
+mod speaking;
+
 use std::time::{Duration, Instant};
 
 use gateway_core::frame::Track;
@@ -7,6 +9,7 @@ use gateway_core::{call, twilio};
 use prometheus::local::LocalHistogram;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
+use self::speaking::Speaking;
 use super::admission::Reject;
 use super::close::Closed;
 
@@ -43,6 +46,7 @@ pub(super) struct Metrics {
     frames: Frames,
     interarrival: Histogram,
     gap: Histogram,
+    pub(super) speaking: Speaking,
 }
 
 /// `partyline_twilio_messages_total`, by event.
@@ -103,6 +107,7 @@ impl Metrics {
             &["source"],
         )?;
         let metrics = Self {
+            speaking: Speaking::register(registry)?,
             calls: gauge("partyline_calls_active", "Calls whose media stream is open")?,
             connections: gauge("partyline_twilio_ws_connections", "WebSockets of Twilio that are open")?,
             encoders: gauge("partyline_encoders_active", "Calls that are being encoded")?,

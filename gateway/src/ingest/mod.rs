@@ -10,6 +10,7 @@ mod carried;
 mod close;
 mod handshake;
 mod metrics;
+mod speaking;
 mod stream;
 mod streams;
 
@@ -32,7 +33,9 @@ use self::metrics::Metrics;
 use self::stream::Stream;
 use self::streams::Streams;
 use crate::StartError;
+use crate::bot::BotConfig;
 use crate::hub::Hub;
+use crate::speech::Speech;
 
 /// What Twilio's sockets may do.
 #[derive(Clone, Debug)]
@@ -81,6 +84,8 @@ struct Shared {
     admission: Admission,
     streams: Arc<Streams>,
     metrics: Metrics,
+    speech: Speech,
+    bots: Arc<BotConfig>,
 }
 
 impl Ingest {
@@ -94,11 +99,14 @@ impl Ingest {
         verifier: Verifier,
         registry: &Registry,
     ) -> Result<Self, StartError> {
+        let bots = Arc::new(config.bot.clone());
+        let speech = Speech::new(config.speech.clone());
+        let speech = speech.map_err(|error| StartError::System(error.to_string()))?;
         let config = config.ingest.clone();
         let metrics = Metrics::register(registry)?;
         let admission = Admission::new(verifier, config.used_tickets);
         let streams = Arc::new(Streams::new(config.connections));
-        Ok(Self(Arc::new(Shared { config, node, hub, bus, admission, streams, metrics })))
+        Ok(Self(Arc::new(Shared { config, node, hub, bus, admission, streams, metrics, speech, bots })))
     }
 
     /// `GET /twilio/media/{ticket}`.
@@ -180,6 +188,8 @@ mod tests {
             ingest: Config::default(),
             listen: crate::listen::Config::default(),
             budget: crate::budget::Config::default(),
+            bot: BotConfig::default(),
+            speech: crate::speech::SpeechConfig::default(),
         };
         let hub = Arc::new(Hub::new(outlets));
         let ingest = Ingest::new(&config, NodeId::new(), hub, Bus::in_process(), verifier, registry);

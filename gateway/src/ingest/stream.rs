@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use common::token::StreamTicket;
-use futures_util::StreamExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_core::call;
 use gateway_core::twilio::{Event, Leg, Start};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -15,8 +15,8 @@ use hyper_util::rt::TokioIo;
 use time::OffsetDateTime;
 use tokio::time::Sleep;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 
 use super::admission::Reject;
 use super::carried::Carried;
@@ -116,6 +116,9 @@ impl Stream {
                     return Poll::Ready(Closed::by_leg(end, message.is_binary()));
                 }
             }
+            if let Some(carried) = &mut self.carried {
+                carried.poll(cx, now);
+            }
             let mut due = self.deadline(now);
             if due <= now {
                 self.leg.handle_timeout(now);
@@ -127,6 +130,9 @@ impl Stream {
                 }
                 due = self.deadline(now);
             }
+            if let Err(error) = self.speak(cx, socket) {
+                return Poll::Ready(Closed::by_error(&error));
+            }
             if self.tally.is_due(now) {
                 self.flush(now);
             }
@@ -137,6 +143,27 @@ impl Stream {
                 timer.as_mut().reset(due.into());
             }
             std::task::ready!(timer.as_mut().poll(cx));
+        }
+    }
+
+    /// Sends what is to be played, as far as the socket takes it.
+    fn speak(&mut self, cx: &mut Context<'_>, socket: &mut Socket) -> Result<(), tungstenite::Error> {
+        let Some(carried) = &mut self.carried else { return Ok(()) };
+        let mut any = false;
+        loop {
+            match socket.poll_ready_unpin(cx) {
+                Poll::Ready(ready) => ready?,
+                Poll::Pending => return Ok(()),
+            }
+            let Some(bytes) = carried.poll_message() else { break };
+            let text =
+                Utf8Bytes::try_from(bytes).map_err(|error| tungstenite::Error::Utf8(error.to_string()))?;
+            socket.start_send_unpin(Message::Text(text))?;
+            any = true;
+        }
+        match any.then(|| socket.poll_flush_unpin(cx)) {
+            Some(Poll::Ready(flushed)) => flushed,
+            Some(Poll::Pending) | None => Ok(()),
         }
     }
 
@@ -165,12 +192,16 @@ impl Stream {
             }
             Ok(Some(Event::Started(start))) => return self.admit(&start).err(),
             Ok(Some(Event::Dtmf(digit))) => {
-                if let Some(carried) = &self.carried {
+                if let Some(carried) = &mut self.carried {
                     carried.key(digit);
                 }
             }
-            // Nothing is played yet, so no mark of ours can come back.
-            Ok(Some(Event::Mark(_)) | None) => {}
+            Ok(Some(Event::Mark(name))) => {
+                if let Some(carried) = &mut self.carried {
+                    carried.played(&name);
+                }
+            }
+            Ok(None) => {}
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "bad message from Twilio");
             }
@@ -192,7 +223,9 @@ impl Stream {
             tenant: self.ticket.tenant,
             call: self.ticket.call,
             call_sid: start.call,
+            account_sid: self.ticket.account_sid,
             stream: start.stream,
+            kind: self.ticket.kind,
         };
         let live = self.place.open(&self.shared.hub, info);
         tracing::info!(stream = %start.stream, tracks = ?start.tracks, kind = ?self.ticket.kind, "media stream started");

@@ -1,6 +1,7 @@
 //! Whether a listener may come now, and what it hears.
 
 use axum::http::StatusCode;
+use common::token::Mode;
 use gateway_core::frame::Codec;
 use gateway_core::listener::Offer;
 
@@ -47,9 +48,17 @@ impl Why {
     }
 }
 
-/// What one more listener of this call hears.
-pub(super) fn admit(offer: &Offer, call: &LiveCall, pcmu: Pcmu, budgets: &Budgets) -> Result<Why, Problem> {
-    let (opus, phone) = (offer.has(Codec::Opus), offer.has(Codec::Pcmu) && pcmu != Pcmu::Off);
+/// What one more listener of this call hears, who comes with this mode: a microphone is taken in Opus alone.
+pub(super) fn admit(
+    offer: &Offer,
+    call: &LiveCall,
+    mode: Mode,
+    pcmu: Pcmu,
+    budgets: &Budgets,
+) -> Result<Why, Problem> {
+    let opus = offer.has(Codec::Opus);
+    let speaks = mode != Mode::Listen && opus;
+    let phone = offer.has(Codec::Pcmu) && pcmu != Pcmu::Off && !speaks;
     if !opus && !phone {
         let detail = "offer not supported: no audio section with Opus, and PCMU is off here";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unsupported_sdp", detail));
@@ -141,7 +150,7 @@ mod tests {
 
         fn admit(&self, offer: &str, pcmu: Pcmu) -> Result<Why, (StatusCode, &'static str)> {
             let offer = Offer::parse(offer).unwrap();
-            admit(&offer, &self.call, pcmu, &self.budgets).map_err(|problem| {
+            admit(&offer, &self.call, Mode::Listen, pcmu, &self.budgets).map_err(|problem| {
                 let code = problem.code;
                 (problem.into_response().status(), code)
             })

@@ -28,6 +28,8 @@ pub(super) enum Request {
     Add(Box<NewSession>),
     /// End the session with this tag.
     Remove { tag: u32, reason: SessionEnd },
+    /// What the session with this tag may do has changed: it stands in its record.
+    Mode { tag: u32 },
     /// Restart ICE of the session with this tag. The answer is the fragment for the browser; a dropped
     /// sender says that the session is gone.
     Restart { tag: u32, remote: RemoteIce, fresh: IceCredentials, reply: oneshot::Sender<String> },
@@ -48,11 +50,20 @@ pub(super) struct NewSession {
 #[error("the media worker is busy")]
 pub(super) struct Busy;
 
+/// A packet, and for whom.
+#[derive(Debug)]
+pub(super) enum Parcel {
+    /// All who hear the call in its codec.
+    Call(CallKey, Packet),
+    /// The session with this tag.
+    Own(u32, Packet),
+}
+
 /// The speakers' side.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     requests: SyncSender<Request>,
-    packets: SyncSender<(CallKey, Packet)>,
+    packets: SyncSender<Parcel>,
     door: Arc<Door>,
     dropped: IntCounter,
 }
@@ -61,7 +72,7 @@ pub(super) struct Mailbox {
 #[derive(Debug)]
 pub(super) struct Inbox {
     requests: Receiver<Request>,
-    packets: Receiver<(CallKey, Packet)>,
+    packets: Receiver<Parcel>,
     pub(super) door: Arc<Door>,
 }
 
@@ -98,12 +109,22 @@ impl Mailbox {
     }
 }
 
-impl Outlet for Mailbox {
-    fn packet(&self, call: CallKey, packet: &Packet) {
-        match self.packets.try_send((call, packet.clone())) {
+impl Mailbox {
+    fn send(&self, parcel: Parcel) {
+        match self.packets.try_send(parcel) {
             Ok(()) => self.door.ring(),
             Err(_full_or_stopped) => self.dropped.inc(),
         }
+    }
+}
+
+impl Outlet for Mailbox {
+    fn packet(&self, call: CallKey, packet: &Packet) {
+        self.send(Parcel::Call(call, packet.clone()));
+    }
+
+    fn own(&self, tag: u32, packet: &Packet) {
+        self.send(Parcel::Own(tag, packet.clone()));
     }
 
     fn call_ended(&self, call: CallKey) {
@@ -119,7 +140,7 @@ impl Inbox {
     }
 
     /// The next packet. `None`: there is none now.
-    pub(super) fn packet(&self) -> Option<(CallKey, Packet)> {
+    pub(super) fn packet(&self) -> Option<Parcel> {
         self.packets.try_recv().ok()
     }
 }

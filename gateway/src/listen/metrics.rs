@@ -1,5 +1,7 @@
 //! What listeners' metrics are called, and what is counted in a worker before it is.
 
+mod speech;
+
 use std::time::Duration;
 
 use common::bus::SessionEnd;
@@ -10,6 +12,7 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+use self::speech::Speech;
 use super::admit::Why;
 use super::net::{Sent, Udp};
 use super::routes::Reject;
@@ -68,6 +71,7 @@ pub(super) struct Metrics {
     buffers: IntGaugeVec,
     refusals: IntCounterVec,
     answers: IntCounterVec,
+    pub(super) speech: Speech,
 }
 
 /// How long joins take, from the POST to each stage.
@@ -151,6 +155,7 @@ impl Metrics {
             overruns: counter("partyline_udp_rcvbuf_dropped_total", "Datagrams the kernel had no room for")?,
             buffers,
             refusals: counters("partyline_whep_refused_total", "WHEP requests refused", &["code"])?,
+            speech: Speech::register(registry)?,
         };
         let all: [Box<dyn Collector>; 24] = [
             Box::new(active),

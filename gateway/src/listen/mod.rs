@@ -7,6 +7,8 @@ mod admit;
 mod gate;
 mod inbox;
 mod metrics;
+mod mic;
+mod mouth;
 mod net;
 mod problem;
 mod registry;
@@ -26,6 +28,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::rand;
 use axum::http::HeaderValue;
 use common::bus::{Bus, NodeCommand, Received, SessionEnd, Subscription};
+use common::token::Mode;
 use common::{NodeId, SessionId};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
@@ -41,6 +44,7 @@ use self::registry::Registry;
 use self::sessions::Setting;
 use self::worker::Worker;
 use crate::StartError;
+use crate::hub::floor::{ANNOUNCER, Order};
 use crate::hub::{Hub, LiveCall, Outlet};
 
 pub use self::gate::Rate;
@@ -52,8 +56,8 @@ const STOP_TIME: Duration = Duration::from_secs(5);
 /// So many listeners of a call are served on its own thread before others help.
 const CROWD: u32 = 32;
 
-/// How long to wait before a worker that is busy is told again to end a revoked session.
-const REVOKE_AGAIN: Duration = Duration::from_millis(20);
+/// How long to wait before a worker that is busy is told again what control commands.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What listeners may do.
 #[derive(Clone, Debug)]
@@ -226,14 +230,18 @@ impl Workers {
                 Received::Message(envelope) => match envelope.body {
                     NodeCommand::EndSession { session } => self.revoke(session).await,
                     NodeCommand::EndCall { call } => hub.give_up(call, None),
-                    NodeCommand::SetMode { .. }
-                    | NodeCommand::Attach { .. }
-                    | NodeCommand::PauseBot { .. }
-                    | NodeCommand::Say { .. }
-                    | NodeCommand::CancelSay { .. }
-                    | NodeCommand::SendDtmf { .. }
-                    | NodeCommand::Hold { .. }
-                    | NodeCommand::Unknown => tracing::debug!("a command this build does not know"),
+                    NodeCommand::SetMode { session, mode } => self.set_mode(session, mode).await,
+                    NodeCommand::Attach { call, bot } => hub.order(call, Order::Attach(bot)),
+                    NodeCommand::PauseBot { call, paused, recap } => {
+                        hub.order(call, Order::PauseBot { paused, recap });
+                    }
+                    NodeCommand::Say { call, say, text, language, voice } => {
+                        hub.order(call, Order::Say { say, text, language, voice });
+                    }
+                    NodeCommand::CancelSay { call, say } => hub.order(call, Order::CancelSay(say)),
+                    NodeCommand::SendDtmf { call, digits } => hub.order(call, Order::SendDtmf(digits)),
+                    NodeCommand::Hold { call, held } => hub.order(call, Order::Hold(held)),
+                    NodeCommand::Unknown => tracing::debug!("a command this build does not know"),
                 },
                 Received::Lost(count) => tracing::warn!(count, "commands lost: too slow to obey them"),
             }
@@ -244,10 +252,22 @@ impl Workers {
 
     async fn revoke(&self, session: SessionId) {
         let Some(record) = self.inner.registry.revoke(session, Instant::now()) else { return };
-        let Some(worker) = self.worker(record.worker) else { return };
         let remove = || Request::Remove { tag: record.tag, reason: SessionEnd::Revoked };
-        while worker.mailbox.request(remove()).is_err() {
-            tokio::time::sleep(REVOKE_AGAIN).await;
+        self.insist(record.worker, remove).await;
+    }
+
+    /// Changes what a session may do. What comes of its microphone follows at once, the rest when its worker comes to it.
+    async fn set_mode(&self, session: SessionId, mode: Mode) {
+        let Some(record) = self.inner.registry.find_session(session) else { return };
+        record.mouth.set_mode(mode);
+        self.insist(record.worker, || Request::Mode { tag: record.tag }).await;
+    }
+
+    /// Asks a worker for something until it takes it.
+    async fn insist(&self, worker: usize, request: impl Fn() -> Request) {
+        let Some(worker) = self.worker(worker) else { return };
+        while worker.mailbox.request(request()).is_err() {
+            tokio::time::sleep(ASK_AGAIN).await;
         }
     }
 
@@ -262,7 +282,13 @@ impl Workers {
 
     /// A number for the next session: unique on its socket while the session lives.
     fn next_tag(&self) -> u32 {
-        self.inner.next_tag.fetch_add(1, Ordering::Relaxed)
+        loop {
+            let tag = self.inner.next_tag.fetch_add(1, Ordering::Relaxed);
+            // The two last are no session's.
+            if tag < ANNOUNCER.0 {
+                return tag;
+            }
+        }
     }
 
     /// The worker for another listener of this call: the one at home with it, until it has a crowd of them;

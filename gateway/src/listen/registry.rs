@@ -12,6 +12,8 @@ use common::SessionId;
 use common::token::ListenGrant;
 use gateway_core::listener::RemoteIce;
 
+use super::mouth::Mouth;
+
 /// How long a revoked session's grant is remembered. Grants live a minute.
 const REVOKED_FOR: Duration = Duration::from_secs(600);
 
@@ -37,6 +39,8 @@ pub(super) struct Record {
     pub(super) ice: tokio::sync::Mutex<Ice>,
     connected: AtomicBool,
     revoked: AtomicBool,
+    /// Whether what it says is heard.
+    pub(super) mouth: Mouth,
 }
 
 /// The present ICE session.
@@ -98,7 +102,8 @@ impl Record {
     ) -> Self {
         let ice = tokio::sync::Mutex::new(Ice { remote, version: 1, answered: None });
         let (connected, revoked) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { secret, tag, worker, grant, token: fingerprint(token), opened, ice, connected, revoked }
+        let (mouth, token) = (Mouth::new(grant.mode, opened), fingerprint(token));
+        Self { secret, tag, worker, grant, token, opened, ice, connected, revoked, mouth }
     }
 
     /// Whether this is the grant that opened the session.
@@ -111,6 +116,11 @@ impl Record {
     /// have come first.
     pub(super) fn is_revoked(&self) -> bool {
         self.revoked.load(Ordering::Acquire)
+    }
+
+    /// Whether the browser is connected.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
     }
 
     /// Says that the browser is connected.
@@ -174,6 +184,11 @@ impl Registry {
             record.revoked.store(true, Ordering::Release);
         }
         open
+    }
+
+    /// The session that this grant has open.
+    pub(super) fn find_session(&self, session: SessionId) -> Option<Arc<Record>> {
+        self.lock().by_session.get(&session).cloned()
     }
 
     /// Places taken, by sessions that are connected or still may be.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use common::NodeId;
 use common::bus::{Bus, NodeEvent, SessionEnd};
+use common::token::Mode;
 use gateway_core::frame::Codec;
 use gateway_core::listener::{CloseReason, Event, IceCredentials, RemoteIce, Session};
 use tokio::sync::oneshot;
@@ -26,9 +27,11 @@ use crate::hub::{CallKey, Ear, LiveCall};
 
 mod deliver;
 mod quality;
+mod speak;
 
 use self::deliver::{Audience, Out};
 use self::quality::{Quality, Telling};
+use self::speak::Spoken;
 
 /// The finest a session's timer is served: one that is due for ever does not stop the worker.
 const TICK: Duration = Duration::from_millis(1);
@@ -71,6 +74,12 @@ struct Entry {
     /// Our address that its browser talks to, if the socket has several.
     local: Option<IpAddr>,
     validated: bool,
+    /// It speaks, and hears packets of its own.
+    own: bool,
+    /// Behind the last of them what others hear goes on.
+    not_before: u64,
+    /// Packets of its microphone in this second.
+    spoken: Spoken,
     quality: Quality,
     /// Why we ended it, if it was us.
     ending: Option<SessionEnd>,
@@ -105,6 +114,9 @@ impl Sessions {
             ear: None,
             local: None,
             validated: false,
+            own: false,
+            not_before: 0,
+            spoken: Spoken::default(),
             quality: Quality::default(),
             ending: None,
         });
@@ -157,11 +169,16 @@ impl Sessions {
 
     /// A datagram for this session.
     pub(super) fn input(&mut self, key: Key, src: SocketAddr, local: Option<IpAddr>, bytes: &[u8]) {
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        let mut open = false;
         if let Some(entry) = self.entries.get_mut(key) {
             self.routes.claim_again(key, &mut entry.names);
+            open = entry.own && entry.record.mouth.is_open(now);
         }
-        let (now, wall) = (Instant::now(), SystemTime::now());
-        self.tell(key, now, local, |session| session.handle_input(now, wall, src, bytes));
+        self.tell(key, now, local, |session| {
+            session.set_open(open);
+            session.handle_input(now, wall, src, bytes);
+        });
     }
 
     /// When the earliest timer is due.
@@ -285,10 +302,12 @@ impl Sessions {
                     call: grant.call,
                     session: grant.session,
                     user: grant.user,
-                    mode: grant.mode,
+                    mode: entry.record.mouth.mode(),
                 });
                 self.greet(key);
+                self.take_part(key);
             }
+            Event::Speech(speech) => self.speech(key, speech),
             Event::Report(report) => self.report(key, Instant::now(), report),
             Event::Closed(_) => {}
         }
@@ -305,6 +324,9 @@ impl Sessions {
     /// Takes a session out and says so.
     fn forget(&mut self, key: Key, reason: SessionEnd) {
         let Some(entry) = self.entries.remove(key) else { return };
+        if entry.own {
+            entry.call.set_party(speak::party(&entry, self.setting.index, Mode::Listen));
+        }
         let Entry { session, names, record, call, ear, .. } = entry;
         self.routes.remove(&names);
         let hears = (call.key(), session.codec());

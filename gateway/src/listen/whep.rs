@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::rand;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::PathRejection;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router, middleware};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,6 +28,7 @@ use super::admit::{admit, over_capacity};
 use super::gate::{FRAGMENT, Limiter, SDP, cors, describe};
 use super::inbox::{Busy, NewSession, Request};
 use super::metrics::Restart;
+use super::mic;
 use super::problem::Problem;
 use super::registry::{Ice, Record, Refused};
 use super::{Pcmu, Workers, links};
@@ -94,6 +97,7 @@ pub(crate) fn router(
     Ok(Router::new()
         .route("/whep/{call}", endpoint)
         .route("/whep/{call}/{session}", session)
+        .route("/whep/{call}/{session}/mic", get(microphone))
         .layer(cors(&config.allowed_origins).map_err(StartError::System)?)
         .layer(middleware::from_fn(describe))
         .with_state(app))
@@ -138,6 +142,25 @@ async fn look(State(app): State<Arc<App>>, path: Asked<(String, String)>) -> Res
     app.finish(app.session(path).map(|_| StatusCode::NO_CONTENT.into_response()))
 }
 
+/// The microphone's control connection. The session's secret URL is leave enough.
+async fn microphone(
+    State(app): State<Arc<App>>,
+    peer: Peer,
+    path: Asked<(String, String)>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let answer = app.limit(peer).and_then(|()| {
+        let record = app.session(path)?;
+        let upgrade = upgrade
+            .map_err(|error| Problem::new(error.status(), "not_a_websocket", error.body_text()))?
+            .max_message_size(mic::MESSAGE)
+            .max_frame_size(mic::MESSAGE);
+        let (workers, hub) = (app.workers.clone(), app.hub.clone());
+        Ok(upgrade.on_upgrade(|socket| mic::serve(socket, record, workers, hub)))
+    });
+    app.finish(answer)
+}
+
 impl App {
     async fn open(
         &self,
@@ -165,7 +188,7 @@ impl App {
             Problem::new(status, code, error.to_string())
         })?;
 
-        let why = admit(&offer, &call, self.pcmu, &self.budgets)?;
+        let why = admit(&offer, &call, grant.mode, self.pcmu, &self.budgets)?;
 
         let tag = self.workers.next_tag();
         let worker = self.workers.for_listener(&call, tag);

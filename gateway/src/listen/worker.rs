@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common::bus::SessionEnd;
 use tokio::io::unix::AsyncFd;
 
-use super::inbox::{Inbox, Request};
+use super::inbox::{Inbox, Parcel, Request};
 use super::metrics::Metrics;
 use super::net::{Datagram, Receiver, Udp};
 use super::routes::Reject;
@@ -166,6 +166,7 @@ fn requests(inbox: &Inbox, sessions: &mut Sessions) -> bool {
         match request {
             Request::Add(new) => sessions.add(*new),
             Request::Remove { tag, reason } => sessions.remove(tag, reason),
+            Request::Mode { tag } => sessions.follow_mode(tag),
             Request::Restart { tag, remote, fresh, reply } => sessions.restart(tag, remote, fresh, reply),
         }
     }
@@ -176,9 +177,12 @@ fn requests(inbox: &Inbox, sessions: &mut Sessions) -> bool {
 fn packets(inbox: &Inbox, sessions: &mut Sessions) -> bool {
     let mut count = 0;
     while count < PACKETS_A_TURN
-        && let Some((call, packet)) = inbox.packet()
+        && let Some(parcel) = inbox.packet()
     {
-        sessions.deliver(call, &packet);
+        match parcel {
+            Parcel::Call(call, packet) => sessions.deliver(call, &packet),
+            Parcel::Own(tag, packet) => sessions.deliver_own(tag, &packet),
+        }
         count += 1;
     }
     if count > 0 {

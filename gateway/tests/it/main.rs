@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a test may panic")]
 
+mod bot;
 mod ingest;
 mod listen;
 mod server;
+mod speech;
 mod twilio;

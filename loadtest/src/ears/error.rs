@@ -51,4 +51,7 @@ pub enum EarError {
     /// The listener was still there when it should have been ended.
     #[error("the connection did not end within {0:?}")]
     StillOpen(Duration),
+    /// The microphone's control connection could not be opened, or did not say what was waited for.
+    #[error("microphone: {0}")]
+    Mic(String),
 }

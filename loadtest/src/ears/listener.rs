@@ -1,8 +1,8 @@
 //! A listener that has joined, of either kind, and what it is without WHEP: an ear.
 
 use std::ops::Deref;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -29,6 +29,8 @@ pub struct Ear {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) task: JoinHandle<()>,
     pub(super) patience: Duration,
+    /// When the first sample of what it says was spoken.
+    pub(super) began: Arc<OnceLock<Instant>>,
 }
 
 /// One listener on one call: an ear that joined by WHEP. Dropping it is dropping its [`Ear`].
@@ -127,6 +129,16 @@ impl Ear {
     /// The counters so far, without audio.
     pub fn counts(&self) -> Heard {
         self.reception.heard(false)
+    }
+
+    /// What was heard since this was last asked, with its audio.
+    pub fn take(&self) -> Heard {
+        self.reception.heard(true)
+    }
+
+    /// When the first sample of what it says was spoken. The others follow in real time.
+    pub fn speaks_since(&self) -> Option<Instant> {
+        self.began.get().copied()
     }
 
     /// The SRTP profile that was agreed on, once connected.

@@ -17,6 +17,7 @@ mod reports;
 mod sequence;
 
 pub mod light;
+pub mod mouth;
 pub mod whep;
 pub mod whole;
 
@@ -29,6 +30,7 @@ pub use error::EarError;
 pub use heard::{Arrival, Heard};
 pub use listener::{Ear, Listener};
 
+use crate::audio::Audio;
 use crate::shaper::Shaper;
 
 /// The Opus clock: RTP timestamps and decoded samples, per second (RFC 7587 section 4.1).
@@ -94,6 +96,8 @@ pub struct Options {
     /// A bad network between the server and this listener. Offered candidates are then left out, so that the
     /// server can only answer through it.
     pub shaper: Option<Arc<Shaper>>,
+    /// What the whole listener says over and over, whether it may or not. The light one says nothing.
+    pub says: Option<Audio>,
     /// How long to wait for the connection, and for packets.
     pub patience: Duration,
 }
@@ -107,6 +111,7 @@ impl Default for Options {
             stereo: true,
             local: IpAddr::V4(Ipv4Addr::LOCALHOST),
             shaper: None,
+            says: None,
             patience: Duration::from_secs(15),
         }
     }

@@ -1,7 +1,7 @@
 //! The whole listener: the complete `webrtc` crate, as close to a browser as Rust gets.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rtc::interceptor::{ReceiverReportBuilder, Slot};
@@ -9,6 +9,7 @@ use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MediaEng
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
+use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState,
@@ -21,7 +22,7 @@ use super::listener::{Command, Ear, Listener};
 use super::reception::{Packet, Reception};
 use super::reports::SenderReports;
 use super::whep::{Endpoint, Whep, candidates, with_candidate, without_candidates};
-use super::{EarError, Options, Profile, RATE};
+use super::{EarError, Options, Profile, RATE, mouth};
 
 /// Opus, by the number most senders use.
 const OPUS: u8 = 111;
@@ -45,7 +46,10 @@ pub async fn join(whep: &Whep, endpoint: &Endpoint, options: &Options) -> Result
     let gathered = Arc::new(Notify::new());
     let (tracks, arriving) = mpsc::channel(4);
     let handler = Handler { reception: Arc::clone(&reception), gathered: Arc::clone(&gathered), tracks };
-    let connection = new_connection(options, handler).await?;
+    let source = fastrand::u32(..);
+    let mouth = options.says.clone().map(|says| (mouth::track(opus(options), source), says));
+    let track = mouth.as_ref().map(|(track, _)| track.clone() as Arc<dyn TrackLocal>);
+    let connection = new_connection(options, handler, track).await?;
     let offer = connection.create_offer(None).await?;
     connection.set_local_description(offer).await?;
     tokio::time::timeout(options.patience, gathered.notified())
@@ -67,28 +71,21 @@ pub async fn join(whep: &Whep, endpoint: &Endpoint, options: &Options) -> Result
     connection.set_remote_description(RTCSessionDescription::answer(resource.answer.clone())?).await?;
 
     let (commands, orders) = mpsc::channel(1);
-    let task = tokio::spawn(run(connection, Arc::clone(&reception), arriving, orders));
-    let ear = Ear { reception, commands, task, patience: options.patience };
+    let began = Arc::new(OnceLock::new());
+    let speech = mouth.map(|(track, says)| mouth::speak(track, source, OPUS, says, began.clone()));
+    let task = tokio::spawn(run(connection, Arc::clone(&reception), arriving, orders, speech));
+    let ear = Ear { reception, commands, task, patience: options.patience, began };
     Ok(Listener { ear, whep: whep.clone(), resource })
 }
 
 async fn new_connection(
     options: &Options,
     handler: Handler,
+    mouth: Option<Arc<dyn TrackLocal>>,
 ) -> Result<impl PeerConnection + use<>, EarError> {
     let mut media = MediaEngine::default();
-    let stereo = if options.stereo { ";stereo=1" } else { "" };
     media.register_codec(
-        RTCRtpCodecParameters {
-            rtp_codec: RTCRtpCodec {
-                mime_type: MIME_TYPE_OPUS.to_owned(),
-                clock_rate: RATE,
-                channels: 2,
-                sdp_fmtp_line: format!("minptime=10;useinbandfec=1{stereo}"),
-                rtcp_feedback: vec![],
-            },
-            payload_type: OPUS,
-        },
+        RTCRtpCodecParameters { rtp_codec: opus(options), payload_type: OPUS },
         RtpCodecKind::Audio,
     )?;
     let settings = SettingEngineBuilder::new()
@@ -109,12 +106,29 @@ async fn new_connection(
         .with_udp_addrs(vec![SocketAddr::new(options.local, 0)])
         .build()
         .await?;
-    let receive_only = RTCRtpTransceiverInit {
-        direction: RTCRtpTransceiverDirection::Recvonly,
-        ..RTCRtpTransceiverInit::default()
-    };
-    connection.add_transceiver_from_kind(RtpCodecKind::Audio, Some(receive_only)).await?;
+    let init = |direction| RTCRtpTransceiverInit { direction, ..RTCRtpTransceiverInit::default() };
+    match mouth {
+        Some(track) => {
+            let both_ways = init(RTCRtpTransceiverDirection::Sendrecv);
+            connection.add_transceiver_from_track(track, Some(both_ways)).await?;
+        }
+        None => {
+            let receive_only = init(RTCRtpTransceiverDirection::Recvonly);
+            connection.add_transceiver_from_kind(RtpCodecKind::Audio, Some(receive_only)).await?;
+        }
+    }
     Ok(connection)
+}
+
+fn opus(options: &Options) -> RTCRtpCodec {
+    let stereo = if options.stereo { ";stereo=1" } else { "" };
+    RTCRtpCodec {
+        mime_type: MIME_TYPE_OPUS.to_owned(),
+        clock_rate: RATE,
+        channels: 2,
+        sdp_fmtp_line: format!("minptime=10;useinbandfec=1{stereo}"),
+        rtcp_feedback: vec![],
+    }
 }
 
 fn offered(profile: Profile) -> SrtpProtectionProfile {
@@ -131,9 +145,13 @@ async fn run(
     reception: Arc<Reception>,
     mut arriving: mpsc::Receiver<Arc<dyn TrackRemote>>,
     mut orders: mpsc::Receiver<Command>,
+    speech: Option<impl Future<Output = ()> + Send + 'static>,
 ) {
     // Ends with this task, however it ends.
     let mut reading = JoinSet::new();
+    if let Some(speech) = speech {
+        reading.spawn(speech);
+    }
     let mut statistics = tokio::time::interval(STATISTICS_EVERY);
     loop {
         tokio::select! {

@@ -13,6 +13,7 @@ use super::join::Join;
 use super::listen::Listen;
 use super::load::Load;
 use super::soak::Soak;
+use super::speak::Speak;
 
 /// Measure a Partyline server from the outside
 #[derive(Debug, Parser)]
@@ -37,6 +38,7 @@ enum Command {
     Load(Box<Load>),
     Soak(Box<Soak>),
     Control(Box<ControlLoad>),
+    Speak(Box<Speak>),
 }
 
 impl Arguments {
@@ -61,6 +63,7 @@ impl Arguments {
                 Ok(())
             }
             Command::Control(control) => self.print(&control.run(&bar).await?, &bar),
+            Command::Speak(speak) => self.print(&speak.run(&bar).await?, &bar),
             Command::Listen(listen) => self.print(&listen.run(&bar).await?, &bar),
         }
     }

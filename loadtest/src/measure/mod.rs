@@ -22,6 +22,7 @@ mod placing;
 mod server;
 mod site;
 mod soak;
+mod speak;
 mod target;
 mod window;
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::exchange::Line;
 use super::leg::Leg;
+use super::played::Played;
 use super::report::CallReport;
 use super::spec::CallSpec;
 use super::stream::Command;
@@ -66,6 +67,8 @@ pub(super) struct Shared {
     pub(super) conversation: OnceLock<Instant>,
     /// Frames sent on all streams.
     pub(super) frames: AtomicU64,
+    /// What the caller hears of the server.
+    pub(super) played: Played,
     phase: watch::Sender<Phase>,
 }
 
@@ -108,6 +111,7 @@ pub fn dial(spec: CallSpec) -> Call {
         answered: AtomicBool::new(false),
         conversation: OnceLock::new(),
         frames: AtomicU64::new(0),
+        played: Played::new(Instant::now()),
         phase: sender,
     });
     let leg = Leg::new(spec, sid, receiver, shared.clone());
@@ -141,6 +145,17 @@ impl Call {
     /// Frames sent so far, on all streams. A frame is a media message a track.
     pub fn frames_sent(&self) -> u64 {
         self.shared.frames.load(Ordering::Relaxed)
+    }
+
+    /// What was played to the caller up to now, as PCM at 8 kHz: silence where there was nothing. It begins at
+    /// [`played_since`](Self::played_since), and has the last ten minutes at most.
+    pub fn played(&self) -> Vec<i16> {
+        self.shared.played.until(Instant::now())
+    }
+
+    /// When the first sample of [`played`](Self::played) was.
+    pub fn played_since(&self) -> Instant {
+        self.shared.played.since()
     }
 
     /// Waits until a stream is open and `start` has been sent.

@@ -12,6 +12,7 @@ mod exchange;
 mod form;
 mod leg;
 mod pacer;
+mod played;
 mod playout;
 mod report;
 mod signature;

@@ -22,9 +22,11 @@ impl Playout {
         Self { ends: now, marks: VecDeque::new() }
     }
 
-    /// Queues this many bytes of mu-law: 8000 are a second.
-    pub(super) fn media(&mut self, now: Instant, bytes: usize) {
-        self.ends = self.ends.max(now) + Duration::from_micros(bytes as u64 * 125);
+    /// Queues this many bytes of mu-law: 8000 are a second. Says when they begin to play.
+    pub(super) fn media(&mut self, now: Instant, bytes: usize) -> Instant {
+        let begins = self.ends.max(now);
+        self.ends = begins + Duration::from_micros(bytes as u64 * 125);
+        begins
     }
 
     /// Queues a mark. False: there are too many.

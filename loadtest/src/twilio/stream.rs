@@ -359,10 +359,11 @@ impl Live<'_> {
     fn take(&mut self, said: Said) {
         let now = Instant::now();
         match said {
-            Said::Media(bytes) => {
+            Said::Media(ulaw) => {
                 self.life.received.media += 1;
-                self.life.received.media_bytes += bytes as u64;
-                self.playout.media(now, bytes);
+                self.life.received.media_bytes += ulaw.len() as u64;
+                let begins = self.playout.media(now, ulaw.len());
+                self.stream.shared.played.add(begins, &ulaw);
             }
             Said::Mark(name) => {
                 self.life.received.marks += 1;
@@ -373,6 +374,7 @@ impl Live<'_> {
             Said::Clear => {
                 self.life.received.clears += 1;
                 self.playout.clear(now);
+                self.stream.shared.played.clear(now);
             }
         }
     }

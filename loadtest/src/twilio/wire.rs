@@ -177,8 +177,8 @@ fn quoted(text: &str) -> String {
 /// What a server may say on a bidirectional stream.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Said {
-    /// Play this much audio, in bytes of mu-law.
-    Media(usize),
+    /// Play this mu-law.
+    Media(Vec<u8>),
     /// Say when all before it has been played.
     Mark(String),
     /// Forget what has not been played.
@@ -194,7 +194,7 @@ pub(super) fn read(text: &str, stream: StreamSid) -> Result<Said, Problem> {
     }
     match (message.event.as_str(), message.media, message.mark) {
         ("media", Some(media), None) => match STANDARD.decode(&media.payload) {
-            Ok(ulaw) => Ok(Said::Media(ulaw.len())),
+            Ok(ulaw) => Ok(Said::Media(ulaw)),
             Err(error) => Err(Problem::new(31950, format!("malformed message: payload: {error}"))),
         },
         ("mark", None, Some(mark)) => Ok(Said::Mark(mark.name)),

@@ -94,8 +94,11 @@ fn no_bad_message_is_a_good_one() {
 #[test]
 fn what_a_server_may_say_is_understood() {
     for (text, said) in [
-        (r#"{"event":"media","streamSid":"SID","media":{"payload":"/38A"}}"#, Said::Media(3)),
-        (r#"{"event":"media","streamSid":"SID","media":{"payload":""}}"#, Said::Media(0)),
+        (
+            r#"{"event":"media","streamSid":"SID","media":{"payload":"/38A"}}"#,
+            Said::Media(vec![0xFF, 0x7F, 0]),
+        ),
+        (r#"{"event":"media","streamSid":"SID","media":{"payload":""}}"#, Said::Media(Vec::new())),
         (r#"{"event":"mark","streamSid":"SID","mark":{"name":"utt-17"}}"#, Said::Mark("utt-17".into())),
         (r#"{ "streamSid":"SID", "event":"clear" }"#, Said::Clear),
     ] {

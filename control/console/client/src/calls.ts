@@ -1,6 +1,8 @@
 /** What the API knows of calls. */
 
 import type {
+  Analytics,
+  AnalyticsQuery,
   Call,
   CallChange,
   CallEvent,
@@ -10,8 +12,9 @@ import type {
   SessionGrant,
   TranscriptLine,
 } from "./contract.ts";
+import { type CsvFile, readCsv } from "./csv.ts";
 import { isCall } from "./liveList.ts";
-import { type ApiClient, maybe, notUnderstood, success } from "./request.ts";
+import { type ApiClient, done, maybe, notUnderstood, success } from "./request.ts";
 import type { OpenTranscript } from "./transcript.ts";
 
 /** Calls: those that go on, and the records of all. */
@@ -28,6 +31,12 @@ export interface CallsApi {
   callStats(signal?: AbortSignal): Promise<CallStats>;
   /** Changes a record; what is left out stays. The record as it is then. */
   changeCall(id: string, change: CallChange): Promise<Call>;
+  /** Deletes the record of a call that is over, for good. */
+  deleteCall(id: string): Promise<void>;
+  /** The records that a list has, as a file for a table program. */
+  exportCalls(query: CallQuery, signal?: AbortSignal): Promise<CsvFile>;
+  /** Figures over a time. */
+  analytics(query: AnalyticsQuery, signal?: AbortSignal): Promise<Analytics>;
   /** Who hears it now, and how well. */
   listeners(id: string, signal?: AbortSignal): Promise<Hearing[]>;
   /** What was said, oldest first. */
@@ -98,6 +107,21 @@ export function callsApi(client: ApiClient, { baseUrl, send }: Streams): CallsAp
     },
     async changeCall(id, body) {
       return whole(await success(client.PATCH("/api/calls/{id}", { params: { path: { id } }, body })));
+    },
+    async deleteCall(id) {
+      return done(client.DELETE("/api/calls/{id}", { params: { path: { id } } }));
+    },
+    exportCalls(query, signal) {
+      const search = new URLSearchParams({ format: "csv" });
+      for (const [name, value] of Object.entries(query)) {
+        // A file has a length of its own, and begins where the list does.
+        if (name !== "limit" && name !== "cursor" && value !== undefined && value !== null)
+          search.set(name, String(value));
+      }
+      return readCsv(`${baseUrl}/api/calls/export?${search}`, send, signal);
+    },
+    async analytics(query, signal) {
+      return success(client.GET("/api/calls/analytics", { params: { query }, ...maybe(signal) }));
     },
     async listeners(id, signal) {
       const answer = client.GET("/api/calls/{id}/listeners", {

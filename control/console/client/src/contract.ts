@@ -5,7 +5,21 @@ import type { components, paths } from "./schema.ts";
 type Schemas = components["schemas"];
 
 /** A call's record. What is not known of it is null: the generator cannot tell that from left out. */
-export type Call = Required<Schemas["Call"]> & { media: Required<Schemas["Media"]> };
+export type Call = Required<Schemas["Call"]> & { media: Required<Schemas["Media"]> } & Spoken;
+
+/** What of a call's record is about speaking in it. */
+export interface Spoken {
+  /** What its TwiML did: who hears a call of route `agent` can speak in it. */
+  readonly route: Route | null;
+  /** The person in the console who answered it, and whose it is. */
+  readonly answered_by: { readonly id: string; readonly name: string } | null;
+  /** Whether it waits for a person to answer it in the console. */
+  readonly rings: boolean;
+  /** What its AI does; null when it has none. */
+  readonly bot: "active" | "paused" | "failed" | "gone" | null;
+  /** Whether the caller is on hold. */
+  readonly held: boolean;
+}
 
 /** Where a call is in its life. */
 export type CallStatus = Call["status"];
@@ -42,6 +56,15 @@ export type CallChange = Schemas["CallChange"];
 
 /** Figures of all calls. */
 export type CallStats = Schemas["Stats"];
+
+/** Figures over a time. */
+export type Analytics = Schemas["Analytics"];
+
+/** Of which time, and how fine. */
+export type AnalyticsQuery = NonNullable<paths["/api/calls/analytics"]["get"]["parameters"]["query"]>;
+
+/** Figures of some calls. */
+export type Figures = Schemas["Figures"];
 
 /** What a program sends in place of a sign-in. */
 export type ApiKey = Schemas["ApiKey"];
@@ -88,7 +111,10 @@ export type AuditPage = Schemas["AuditPage"];
 /** Which entries of the audit log to list. */
 export type AuditQuery = NonNullable<paths["/api/audit"]["get"]["parameters"]["query"]>;
 
-/** Leave to open one listening connection. */
+/** What a connection may do. */
+export type Mode = Schemas["Mode"];
+
+/** Leave to open one connection. */
 export type SessionGrant = Schemas["SessionGrant"];
 
 /** Whether the call is still going on. */

@@ -3,7 +3,7 @@
 import { Cell, type Live } from "./cell.ts";
 import { type Call, isActive } from "./contract.ts";
 import type { LiveList } from "./liveList.ts";
-import type { CallMonitor } from "./monitor.ts";
+import type { CallMonitor, Leave } from "./monitor.ts";
 
 /** Audio that comes back within this time, in ms, is heard again without a click. */
 const RESUME_WITHIN_MS = 120_000;
@@ -25,8 +25,11 @@ export class ListeningDesk {
     list.subscribe(() => this.#follow());
   }
 
-  /** Listens to this call instead of the one before. Call it inside the handler of a click or key. */
-  readonly listen = (callId: string): void => {
+  /**
+   * Listens to this call instead of the one before. Call it inside the handler of a click or key. With leave that was
+   * given already, to what that leave is for.
+   */
+  readonly listen = (callId: string, leave?: Leave): void => {
     let monitor = this.#current.get();
     if (monitor?.callId !== callId) {
       monitor?.stop();
@@ -34,7 +37,7 @@ export class ListeningDesk {
       this.#current.set(monitor);
     }
     this.#seen = this.#row(callId);
-    monitor.start();
+    monitor.start(leave);
   };
 
   /** Stops listening. */

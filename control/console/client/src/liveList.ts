@@ -49,7 +49,15 @@ export const EMPTY_LIST: LiveList = { feed: { kind: "loading" }, rows: [], clock
 /** What the socket says, as far as this build understands it. */
 export type LiveMessage =
   | { kind: "snapshot"; seq: number; at: number | null; calls: Call[] }
-  | { kind: "event"; seq: number; type: string; callId: string; call: Call | null }
+  | {
+      kind: "event";
+      seq: number;
+      type: string;
+      callId: string;
+      call: Call | null;
+      /** What its type says of it; empty when nothing is. */
+      data: Readonly<Record<string, unknown>>;
+    }
   | { kind: "pong" };
 
 /** Reads one message; null for what is not understood, which is no reason to stop. */
@@ -77,6 +85,7 @@ export function parseLiveMessage(text: string): LiveMessage | null {
     type: value["type"],
     callId,
     call: isCall(value["call"]) ? value["call"] : null,
+    data: isRecord(value["data"]) ? value["data"] : {},
   };
 }
 

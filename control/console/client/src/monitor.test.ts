@@ -1,9 +1,11 @@
 // @vitest-environment node
 import { beforeEach, expect, test, vi } from "vitest";
 import type { SessionGrant } from "./contract.ts";
-import { type CallMonitor, type MonitorState, createMonitor } from "./monitor.ts";
+import { type CallMonitor, type MonitorOptions, type MonitorState, createMonitor } from "./monitor.ts";
 import { ApiError, type Problem } from "./problem.ts";
 import { ANSWER, FakePeer } from "./testing/fakePeer.ts";
+import type { Way } from "./speaker.ts";
+import { FakeSpeaker } from "./testing/fakeSpeaker.ts";
 import { makeGrant } from "./testing/records.ts";
 
 interface Asked {
@@ -19,6 +21,7 @@ let asked: Asked[];
 let answers: ((asked: Asked) => Response | Promise<Response>)[];
 let grants: (() => Promise<SessionGrant>)[];
 let heard: string[];
+let spoken: string[];
 let seen: MonitorState["kind"][];
 let monitor: CallMonitor;
 
@@ -38,7 +41,13 @@ beforeEach(() => {
   vi.spyOn(Math, "random").mockReturnValue(1);
   vi.stubGlobal("MediaStream", class {});
   [peers, asked, answers, grants, heard, seen] = [[], [], [], [], [], []];
-  monitor = createMonitor({
+  spoken = [];
+  monitor = create();
+  monitor.state.subscribe(() => seen.push(monitor.state.get().kind));
+});
+
+function create(more: Partial<MonitorOptions> = {}): CallMonitor {
+  return createMonitor({
     callId: "call_1",
     openSession: () => (grants.length > 1 ? grants.shift() : grants[0])?.() ?? Promise.resolve(makeGrant()),
     createPeer: () => {
@@ -68,9 +77,20 @@ beforeEach(() => {
       },
       outputDelayMs: () => 10,
     },
+    ...more,
   });
-  monitor.state.subscribe(() => seen.push(monitor.state.get().kind));
-});
+}
+
+/** A monitor of somebody who may speak: what its speaker is told is written down. */
+function createSpeaking(): CallMonitor {
+  const speaker = Object.assign(new FakeSpeaker(), {
+    expect: (begin: string) => void spoken.push(`expect ${begin}`),
+    attach: ({ id, mode, gateUrl }: Way) => void spoken.push(`${id} ${mode} ${gateUrl}`),
+    lost: () => void spoken.push("lost"),
+    detach: () => void spoken.push("detach"),
+  });
+  return create({ speaker });
+}
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
 const methods = () => asked.map((one) => one.method);
@@ -361,4 +381,45 @@ test("it can be started again after it was stopped", async () => {
   await live();
   expect(monitor.state.get().kind).toBe("live");
   expect(peers).toHaveLength(2);
+});
+
+test("who may speak offers room for a microphone and puts nothing in it", async () => {
+  monitor = createSpeaking();
+  await live();
+  expect(peer().directions).toEqual(["sendrecv"]);
+  expect(peer().sent).toEqual([]);
+  expect(spoken).toEqual(["ses_1 listen wss://gateway.example/whep/call_1/secret/mic"]);
+  monitor.stop();
+  expect(spoken.at(-1)).toBe("detach");
+});
+
+test("a lost connection is lost for the microphone before it is tried again", async () => {
+  monitor = createSpeaking();
+  await live();
+  answers = [restarted];
+  peer().turn("disconnected");
+  await settle();
+  expect(spoken[1]).toBe("lost");
+  expect(methods()).toEqual(["POST", "PATCH"]);
+  peer().turn("connected");
+  await settle();
+  expect(spoken).toHaveLength(3);
+});
+
+test("leave that was given already is used once, and then it is asked as a listener", async () => {
+  monitor = createSpeaking();
+  const grant = makeGrant({ id: "ses_9", mode: "takeover", token: "own" });
+  monitor.start({ grant, begin: "off" });
+  await settle();
+  peer().turn("connected");
+  await settle();
+  expect(asked[0]?.headers).toMatchObject({ authorization: "Bearer own" });
+  expect(spoken).toEqual(["expect off", expect.stringContaining("ses_9 takeover")]);
+  answers = [() => refused(404), created];
+  peer().turn("failed");
+  await vi.advanceTimersByTimeAsync(500);
+  peer().turn("connected");
+  await settle();
+  expect(asked.at(-1)?.headers).toMatchObject({ authorization: "Bearer grant" });
+  expect(spoken.slice(2)).toEqual(["lost", expect.stringContaining("ses_1 listen")]);
 });

@@ -6,6 +6,7 @@ import type { SessionGrant } from "./contract.ts";
 import { ApiError, type Problem, isRecord } from "./problem.ts";
 import { NO_RECEPTION, type Reception, ReceptionMeter } from "./reception.ts";
 import type { Sound } from "./sound.ts";
+import type { Begin, CallSpeaker, Speaker } from "./speaker.ts";
 import { sleep } from "./wait.ts";
 import { type WhepOptions, WhepSession } from "./whep.ts";
 
@@ -31,12 +32,20 @@ export type MonitorState =
   | { kind: "stopped" }
   | { kind: "failed"; problem: ListenProblem };
 
+/** Leave that was given already, to more than listening. It is used once: what comes after it only listens. */
+export interface Leave {
+  readonly grant: SessionGrant;
+  readonly begin: Begin;
+}
+
 /** Listens to one call. The page decides when; this decides how. */
 export interface CallMonitor {
   readonly callId: string;
   readonly state: Live<MonitorState>;
+  /** Speaking on it; null for those who may only listen. */
+  readonly speaker: CallSpeaker | null;
   /** Call it inside the handler of a click or key: browsers let no sound out otherwise. */
-  readonly start: () => void;
+  readonly start: (leave?: Leave) => void;
   readonly stop: () => void;
   /** The call, or its audio, is over. */
   readonly end: (callGoesOn: boolean) => void;
@@ -49,6 +58,8 @@ export interface MonitorOptions extends WhepOptions {
   readonly callId: string;
   readonly openSession: (callId: string, signal?: AbortSignal) => Promise<SessionGrant>;
   readonly sound: Pick<Sound, "resume" | "play" | "fadeOut" | "outputDelayMs">;
+  /** Speaks over the connection, for those who may. */
+  readonly speaker?: Pick<Speaker, "expect" | "attach" | "lost" | "detach"> & CallSpeaker;
 }
 
 /** From the answer to a working connection, in ms. On a good network it is under 100. */
@@ -69,10 +80,12 @@ export function createMonitor(options: MonitorOptions): CallMonitor {
 class WhepMonitor implements CallMonitor {
   readonly callId: string;
   readonly state: Live<MonitorState>;
+  readonly speaker: CallSpeaker | null;
   readonly #state = new Cell<MonitorState>({ kind: "idle" });
   readonly #options: MonitorOptions;
   #run: AbortController | null = null;
   #session: WhepSession | null = null;
+  #granted: SessionGrant | null = null;
   #heard = false;
   /** When the present trouble is given up (local time in ms). */
   #giveUpAt = 0;
@@ -81,11 +94,14 @@ class WhepMonitor implements CallMonitor {
     this.callId = options.callId;
     this.#options = options;
     this.state = this.#state;
+    this.speaker = options.speaker ?? null;
   }
 
-  readonly start = (): void => {
+  readonly start = (leave?: Leave): void => {
     this.#options.sound.resume();
     if (this.#run !== null) return;
+    this.#granted = leave?.grant ?? null;
+    if (leave !== undefined) this.#options.speaker?.expect(leave.begin);
     const run = new AbortController();
     this.#run = run;
     this.#heard = false;
@@ -139,8 +155,10 @@ class WhepMonitor implements CallMonitor {
   /** One session, from the grant to the loss of its connection. */
   async #once(signal: AbortSignal): Promise<{ problem: ListenProblem | null; wasLive: boolean }> {
     let session: WhepSession;
+    let grant: SessionGrant;
     try {
-      session = await this.#open(signal);
+      grant = await this.#grant(signal);
+      session = await this.#open(grant, signal);
     } catch (error) {
       signal.throwIfAborted();
       return { problem: listenProblem(error), wasLive: false };
@@ -155,7 +173,7 @@ class WhepMonitor implements CallMonitor {
         return { problem: { kind: "no_media" }, wasLive: false };
       }
       for (;;) {
-        await this.#live(session, signal);
+        await this.#live(session, grant, signal);
         this.#giveUpAt = Date.now() + GIVE_UP.heardMs;
         this.#reconnecting(null, null);
         if (!(await this.#restarted(session, signal))) return { problem: null, wasLive: true };
@@ -166,9 +184,20 @@ class WhepMonitor implements CallMonitor {
     }
   }
 
-  async #open(signal: AbortSignal): Promise<WhepSession> {
-    const grant = await this.#options.openSession(this.callId, signal);
-    const target = { url: grant.whep_url, token: grant.token, iceServers: iceServers(grant) };
+  /** The leave that was given already, once; then leave to listen. */
+  #grant(signal: AbortSignal): Promise<SessionGrant> {
+    const granted = this.#granted;
+    this.#granted = null;
+    return granted === null ? this.#options.openSession(this.callId, signal) : Promise.resolve(granted);
+  }
+
+  async #open(grant: SessionGrant, signal: AbortSignal): Promise<WhepSession> {
+    const target = {
+      url: grant.whep_url,
+      token: grant.token,
+      iceServers: iceServers(grant),
+      maySpeak: this.speaker !== null,
+    };
     try {
       return await WhepSession.open(this.#options, target, signal);
     } catch (error) {
@@ -177,11 +206,13 @@ class WhepMonitor implements CallMonitor {
   }
 
   /** Plays until the connection is lost. */
-  async #live(session: WhepSession, signal: AbortSignal): Promise<void> {
+  async #live(session: WhepSession, grant: SessionGrant, signal: AbortSignal): Promise<void> {
     this.#heard = true;
     const { stream, voices } = session;
     this.#options.sound.play(stream, voices);
     this.#state.set({ kind: "live", reception: { ...NO_RECEPTION, voices } });
+    const { sender, gateUrl } = session;
+    this.#options.speaker?.attach({ id: grant.id, mode: grant.mode, sender, gateUrl });
     const meter = new ReceptionMeter(voices);
     const read = async () => {
       const report = await session.peer.getStats();
@@ -194,6 +225,7 @@ class WhepMonitor implements CallMonitor {
     } finally {
       clearInterval(timer);
     }
+    this.#options.speaker?.lost();
     await this.#options.sound.fadeOut();
     signal.throwIfAborted();
   }
@@ -218,6 +250,7 @@ class WhepMonitor implements CallMonitor {
   #finish(state: MonitorState): void {
     this.#run?.abort(new DOMException("called off", "AbortError"));
     this.#run = null;
+    this.#options.speaker?.detach();
     this.#state.set(state);
     const session = this.#session;
     if (session === null) return;

@@ -1,4 +1,4 @@
-/** One WHEP session: a peer connection that only receives, and the HTTP requests that make and end it. */
+/** One WHEP session: a peer connection, and the HTTP requests that make and end it. */
 
 import { ApiError, problemOf } from "./problem.ts";
 import type { Voices } from "./reception.ts";
@@ -10,6 +10,8 @@ export interface WhepTarget {
   readonly url: string;
   readonly token: string;
   readonly iceServers: RTCIceServer[];
+  /** Whether a microphone may be put to it later: the offer has room for one, and sends nothing until then. */
+  readonly maySpeak: boolean;
 }
 
 /** What a session needs of its surroundings. */
@@ -34,6 +36,8 @@ export class WhepSession {
   /** What arrives: one track; of `voices` that are apart, the caller left and the agent right. */
   readonly stream: MediaStream;
   readonly voices: Voices;
+  /** Where a microphone is put to; it sends nothing before. */
+  readonly sender: RTCRtpSender;
   readonly #options: WhepOptions;
   readonly #target: WhepTarget;
   readonly #url: string;
@@ -45,6 +49,7 @@ export class WhepSession {
     this.#target = target;
     this.peer = opened.peer;
     this.stream = opened.stream;
+    this.sender = opened.sender;
     this.#url = opened.url;
     this.#answer = opened.answer;
     this.voices = isPhoneGrade(opened.answer) ? "together" : "apart";
@@ -76,7 +81,8 @@ export class WhepSession {
     target: WhepTarget,
     peer: RTCPeerConnection,
   ): Promise<WhepSession> {
-    const { receiver } = peer.addTransceiver("audio", { direction: "recvonly" });
+    const direction = target.maySpeak ? "sendrecv" : "recvonly";
+    const { receiver, sender } = peer.addTransceiver("audio", { direction });
     // Not in every browser yet; where it is missing the default serves.
     if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = JITTER_BUFFER_MS;
     const stream = new MediaStream([receiver.track]);
@@ -86,7 +92,7 @@ export class WhepSession {
     const created = await withDeadline(ANSWER_WITHIN_MS, null, (signal) =>
       post(options, target, sdp, signal),
     );
-    const session = new WhepSession(options, target, { peer, stream, ...created });
+    const session = new WhepSession(options, target, { peer, stream, sender, ...created });
     try {
       await peer.setRemoteDescription({ type: "answer", sdp: created.answer });
     } catch (error) {
@@ -94,6 +100,11 @@ export class WhepSession {
       throw unusable(error instanceof Error ? error.message : "The gateway's answer does not fit.");
     }
     return session;
+  }
+
+  /** Where the gate before its microphone is held open. */
+  get gateUrl(): string {
+    return `${this.#url.replace(/^http/, "ws")}/mic`;
   }
 
   /** Finds a new way to the same session: after a change of network its address is another. */
@@ -143,6 +154,7 @@ export class WhepSession {
 interface Opened {
   peer: RTCPeerConnection;
   stream: MediaStream;
+  sender: RTCRtpSender;
   url: string;
   answer: string;
 }

@@ -15,7 +15,12 @@ beforeEach(() => {
 });
 
 const player = () => screen.getByRole("region", { name: "Listening" });
-const button = () => within(player()).getByRole("button");
+/** The one that listens and stops: the player's first. */
+const button = (): HTMLElement => {
+  const [first] = within(player()).getAllByRole("button");
+  if (first === undefined) throw new Error("the player has no button");
+  return first;
+};
 const settle = () => act(() => vi.advanceTimersByTimeAsync(0));
 
 test("it says who, with whom, since when, and that nobody can hear you", async () => {
@@ -195,7 +200,7 @@ test("its history is shown, and asked for again when something happens", async (
     ...parts.answers.events,
     { seq: 2, type: "call.answered", at: "2026-11-20T12:00:04Z", data: {} },
   ];
-  parts.tell({ kind: "event", seq: 2, type: "call.answered", callId: "call_1", call: ada });
+  parts.tell({ kind: "event", seq: 2, type: "call.answered", callId: "call_1", call: ada, data: {} });
   await act(() => vi.advanceTimersByTimeAsync(1000));
   expect(screen.getByText("Answered", { selector: "li span" })).toBeTruthy();
 });

@@ -2,7 +2,9 @@ import type { Call } from "@partyline/client/contract";
 import { isActive } from "@partyline/client/contract";
 import { Link, useParams } from "@tanstack/react-router";
 import type { ReactElement } from "react";
+import { BotPanel } from "../parts/BotPanel.tsx";
 import { CallFacts } from "../parts/CallFacts.tsx";
+import { DeleteCall } from "../parts/DeleteCall.tsx";
 import { Duration } from "../parts/Duration.tsx";
 import { EventLog } from "../parts/EventLog.tsx";
 import { Icon } from "../parts/Icon.tsx";
@@ -11,6 +13,7 @@ import { Notice } from "../parts/Notice.tsx";
 import { OtherCalls } from "../parts/OtherCalls.tsx";
 import { Player } from "../parts/Player.tsx";
 import { RecordForm, RecordNotes } from "../parts/RecordForm.tsx";
+import { SayPanel } from "../parts/SayPanel.tsx";
 import { StatusPill } from "../parts/StatusPill.tsx";
 import { Transcript } from "../parts/Transcript.tsx";
 import { Triage, TriageMarks } from "../parts/Triage.tsx";
@@ -20,7 +23,7 @@ import { useLive } from "../state/useLive.ts";
 import { useMonitorOf } from "../state/useMonitorOf.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { useRoom } from "../state/useRoom.ts";
-import { useRights } from "../state/useUser.ts";
+import { useIsMine, useRights } from "../state/useUser.ts";
 import { callerOf, organizationOf, phone } from "../words/call.ts";
 import { describeProblem } from "../words/problem.ts";
 import { moment, timeOfDay } from "../words/time.ts";
@@ -68,7 +71,8 @@ function CallView({ call }: { call: Call }): ReactElement {
   const { feed } = usePartyline();
   const { clockOffsetMs } = useLive(feed.list);
   const monitor = useMonitorOf(call.id);
-  const { changeCalls } = useRights();
+  const { changeCalls, administer, listenToAll, speak } = useRights();
+  const mine = useIsMine(call);
   const over = !isActive(call.status);
   return (
     <>
@@ -98,7 +102,13 @@ function CallView({ call }: { call: Call }): ReactElement {
         </p>
         {changeCalls ? <Triage call={call} /> : <TriageMarks call={call} />}
       </header>
-      {over && monitor === null ? null : <Player call={call} monitor={monitor} />}
+      {over ? null : <BotPanel call={call} />}
+      {over && monitor === null ? null : listenToAll || mine ? (
+        <Player call={call} monitor={monitor} />
+      ) : (
+        <NotOwn call={call} />
+      )}
+      {!over && (speak || mine) && call.route !== "monitor" ? <SayPanel call={call} /> : null}
       <Summary call={call} />
       <Transcript call={call} />
       <div className="call-more">
@@ -110,9 +120,25 @@ function CallView({ call }: { call: Call }): ReactElement {
         <div className="stack">
           <EventLog callId={call.id} />
           <CallFacts call={call} />
+          {over && administer ? <DeleteCall call={call} /> : null}
         </div>
       </div>
     </>
+  );
+}
+
+/** In place of the player, for agents: they hear what is theirs. */
+function NotOwn({ call }: { call: Call }): ReactElement | null {
+  if (!isActive(call.status)) return null;
+  return (
+    <p className="card not-own">
+      <Icon name={call.rings ? "ringing" : "ear"} />
+      {call.rings
+        ? "This call waits for somebody to answer it."
+        : call.answered_by === null
+          ? "Agents hear the calls that they have answered."
+          : `${call.answered_by.name} has answered this call. Agents hear their own calls.`}
+    </p>
   );
 }
 

@@ -147,7 +147,7 @@ test("without a connection the records stay, and say how old they are", async ()
 
 test("what happens to a listed call is shown at once, and new calls wait to be asked for", async () => {
   await open();
-  const told = { kind: "event", seq: 2, callId: "call_1" } as const;
+  const told = { kind: "event", seq: 2, callId: "call_1", data: {} } as const;
   parts.tell({ ...told, type: "call.updated", call: { ...ada, is_handled: true } });
   await settle();
   expect(rows()[0]?.textContent).toContain("Handled");

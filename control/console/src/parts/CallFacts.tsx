@@ -1,6 +1,7 @@
 import { type Call, isActive } from "@partyline/client/contract";
 import type { ReactElement, ReactNode } from "react";
 import { organizationOf, people, phone } from "../words/call.ts";
+import { botWords } from "../words/speaking.ts";
 import { moment, timeOfDay } from "../words/time.ts";
 
 /** What is known of a call. */
@@ -21,6 +22,8 @@ export function CallFacts({ call }: { call: Call }): ReactElement {
         <Fact name="Answered">
           {call.answered_at === null ? "Not yet" : <Moment at={call.answered_at} />}
         </Fact>
+        {call.answered_by === null ? null : <Fact name="Answered by">{call.answered_by.name}</Fact>}
+        {call.bot === null ? null : <Fact name="AI">{botWords(call.bot).word}</Fact>}
         {call.ended_at === null ? null : (
           <Fact name="Ended">
             <Moment at={call.ended_at} />

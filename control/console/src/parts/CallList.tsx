@@ -5,6 +5,7 @@ import { paths } from "../paths.ts";
 import { useLive } from "../state/useLive.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { useShortcuts } from "../state/useShortcuts.ts";
+import { useRights } from "../state/useUser.ts";
 import { matches } from "../words/call.ts";
 import { CallRow } from "./CallRow.tsx";
 import { Counts } from "./Counts.tsx";
@@ -22,6 +23,7 @@ export function CallList(): ReactElement {
   const heard = useLive(desk.current)?.callId;
   const [query, setQuery] = useState("");
   const search = useRef<HTMLInputElement>(null);
+  const { listenToAll } = useRights();
   const { callId: open } = useParams({ strict: false });
   const navigate = useNavigate();
   const shown = useMemo(() => list.rows.filter(({ call }) => matches(call, query)), [list.rows, query]);
@@ -61,7 +63,7 @@ export function CallList(): ReactElement {
             open={row.call.id === open || row.call.call_sid === open}
             heard={row.call.id === heard}
             onEnterOpen={(callId) => {
-              desk.listen(callId);
+              if (listenToAll) desk.listen(callId);
               void navigate({ to: paths.call, params: { callId } });
             }}
           />

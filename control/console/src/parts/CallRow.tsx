@@ -58,6 +58,9 @@ export const CallRow = memo(function CallRow(props: Props): ReactElement {
             <>
               {heard ? <span className="row-heard">You listen</span> : null}
               {row.newUntil === null ? null : <span className="row-new">New</span>}
+              {call.rings ? <span className="row-waits">Waits</span> : null}
+              {call.bot === "failed" ? <span className="row-urgent">AI failed</span> : null}
+              {call.bot === "paused" ? <span className="row-waits">AI paused</span> : null}
               {call.is_urgent ? <span className="row-urgent">Urgent</span> : null}
               <span className="hidden-text">, {listening(call.listeners)}</span>
               <span className="row-count digits" aria-hidden="true" title={listening(call.listeners)}>

@@ -6,11 +6,14 @@ import { Icon } from "./Icon.tsx";
 /** Starts and stops listening to a call. */
 export function ListenButton({
   state,
+  mine = false,
   blockedBy,
   onListen,
   onStop,
 }: {
   state: MonitorState;
+  /** Whether it is one's own call: then it is returned to, and left, not listened to. */
+  mine?: boolean;
   /** Why listening cannot begin; null when it can. */
   blockedBy: string | null;
   onListen: () => void;
@@ -34,7 +37,7 @@ export function ListenButton({
         }}
       >
         <Icon name={listening ? "stop" : "ear"} />
-        {listening ? "Stop" : state.kind === "idle" ? "Listen" : "Listen again"}
+        {word(listening, mine, state)}
         <kbd aria-hidden="true">{listening ? "Esc" : "L"}</kbd>
       </button>
       {blocked ? (
@@ -44,4 +47,10 @@ export function ListenButton({
       ) : null}
     </div>
   );
+}
+
+function word(listening: boolean, mine: boolean, state: MonitorState): string {
+  if (mine) return listening ? "Leave" : "Return to the call";
+  if (listening) return "Stop";
+  return state.kind === "idle" ? "Listen" : "Listen again";
 }

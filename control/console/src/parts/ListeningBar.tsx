@@ -1,14 +1,19 @@
+import { Cell, type Live } from "@partyline/client/cell";
 import type { Call } from "@partyline/client/contract";
 import type { CallMonitor } from "@partyline/client/monitor";
+import { SILENT, type SpeakerState } from "@partyline/client/speaker";
 import { Link, useParams } from "@tanstack/react-router";
 import type { ReactElement } from "react";
 import { paths } from "../paths.ts";
+import { useOwnCall } from "../state/useAnswer.ts";
 import { useLive } from "../state/useLive.ts";
 import { useNow } from "../state/useNow.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { callerOf } from "../words/call.ts";
 import { describeMonitor, isListening } from "../words/monitor.ts";
-import { Icon } from "./Icon.tsx";
+import { Audience } from "./Audience.tsx";
+
+const NOBODY: Live<SpeakerState> = new Cell<SpeakerState>(SILENT);
 
 /** The call that is heard, while another page is shown. */
 export function ListeningBar(): ReactElement | null {
@@ -25,6 +30,8 @@ export function ListeningBar(): ReactElement | null {
 function Bar({ monitor, call }: { monitor: CallMonitor; call: Call | null }): ReactElement | null {
   const { desk } = usePartyline();
   const state = useLive(monitor.state);
+  const speaking = useLive(monitor.speaker?.state ?? NOBODY);
+  const mine = useOwnCall()?.id === monitor.callId;
   const now = useNow();
   if (state.kind === "idle" || state.kind === "stopped") return null;
   const listening = isListening(state);
@@ -35,12 +42,9 @@ function Bar({ monitor, call }: { monitor: CallMonitor; call: Call | null }): Re
         {call === null ? "A call" : callerOf(call)}
       </Link>
       <span className="bar-words digits">{describeMonitor(state, now)}</span>
-      <span className="bar-nobody">
-        <Icon name="micOff" />
-        Nobody can hear you
-      </span>
+      <Audience state={speaking} mine={mine} />
       <button type="button" className="button" onClick={listening ? desk.stop : desk.clear}>
-        {listening ? "Stop" : "Dismiss"}
+        {listening ? (mine ? "Leave" : "Stop") : "Dismiss"}
       </button>
     </aside>
   );

@@ -7,10 +7,16 @@ import { useLive } from "../state/useLive.ts";
 import { useNow } from "../state/useNow.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { useShortcuts } from "../state/useShortcuts.ts";
+import { useSpeaking } from "../state/useSpeaker.ts";
+import { useIsMine, useRights } from "../state/useUser.ts";
+import { announceSpeaking } from "../words/speaking.ts";
 import { announceMonitor, describeMonitor, isListening } from "../words/monitor.ts";
+import { AgentPanel } from "./AgentPanel.tsx";
+import { Audience } from "./Audience.tsx";
 import { Icon } from "./Icon.tsx";
 import { LevelMeters } from "./LevelMeters.tsx";
 import { ListenButton } from "./ListenButton.tsx";
+import { SpeakPanel } from "./SpeakPanel.tsx";
 import { SoundControls } from "./SoundControls.tsx";
 import { IDLE } from "../state/useMonitorOf.ts";
 
@@ -27,6 +33,9 @@ export function Player({ call, monitor }: { call: Call; monitor: CallMonitor | n
   const state = useLive(monitor?.state ?? IDLE);
   const soundBlocked = useLive(sound.blocked);
   const { solo } = useLive(sound.settings);
+  const speaking = useSpeaking(call.id);
+  const mine = useIsMine(call);
+  const { speak } = useRights();
   const fresh = useLive(feed.list).feed.kind === "current";
   const over = !isActive(call.status) && !isListening(state);
   const blockedBy = reasonNotToListen(call, fresh);
@@ -51,11 +60,14 @@ export function Player({ call, monitor }: { call: Call; monitor: CallMonitor | n
       data-packets-lost={reception.packetsLost}
       data-packets-received={reception.packetsReceived}
       data-voices={reception.voices}
+      data-mode={speaking.state.mode}
+      data-audience={speaking.state.audience}
     >
       <div className="player-head">
         {over ? null : (
           <ListenButton
             state={state}
+            mine={mine}
             blockedBy={blockedBy}
             onListen={() => desk.listen(call.id)}
             onStop={desk.stop}
@@ -63,17 +75,16 @@ export function Player({ call, monitor }: { call: Call; monitor: CallMonitor | n
         )}
         <div className="player-words">
           <StateWords state={over ? OVER : state} />
-          {over ? null : (
-            <p className="nobody">
-              <Icon name="micOff" />
-              Nobody can hear you — microphone off
-            </p>
-          )}
+          {over ? null : <Audience state={speaking.state} mine={mine} />}
         </div>
       </div>
       <span className="hidden-text" role="status">
-        {announceMonitor(state)}
+        {[announceMonitor(state), state.kind === "live" ? announceSpeaking(speaking.state, mine) : ""]
+          .filter((part) => part !== "")
+          .join(" ")}
       </span>
+      {mine && !over ? <AgentPanel call={call} /> : null}
+      {speak && !mine && isListening(state) ? <SpeakPanel call={call} /> : null}
       {soundBlocked && isListening(state) ? (
         <div className="banner">
           <Icon name="warning" />

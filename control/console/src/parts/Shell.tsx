@@ -1,13 +1,18 @@
+import { Cell, type Live } from "@partyline/client/cell";
 import type { User } from "@partyline/client/contract";
+import { SILENT, type SpeakerState } from "@partyline/client/speaker";
 import { Outlet, useLocation } from "@tanstack/react-router";
 import { type ReactElement, useEffect, useMemo, useState } from "react";
+import { useOwnCall } from "../state/useAnswer.ts";
 import { useLive } from "../state/useLive.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { useShortcuts } from "../state/useShortcuts.ts";
 import { isListening } from "../words/monitor.ts";
+import { Alerts } from "./Alerts.tsx";
 import { Announcer } from "./Announcer.tsx";
 import { Header, ROOMS } from "./Header.tsx";
 import { ListeningBar } from "./ListeningBar.tsx";
+import { Ringing } from "./Ringing.tsx";
 import { ShortcutSheet } from "./ShortcutSheet.tsx";
 
 /** How much a key changes the volume. */
@@ -18,15 +23,20 @@ export function Shell({ user }: { user: User }): ReactElement {
   const { desk, sound } = usePartyline();
   const [isSheetOpen, setSheetOpen] = useState(false);
   useTitle();
+  const own = useOwnCall()?.id;
 
   const shortcuts = useMemo(() => {
     const louder = (by: number) => sound.change({ volume: sound.settings.get().volume + by });
     return {
       "?": () => setSheetOpen(true),
       Escape: () => {
-        const state = desk.current.get()?.state.get();
-        if (state === undefined || !isListening(state)) return false;
-        desk.stop();
+        const monitor = desk.current.get();
+        if (monitor === null || !isListening(monitor.state.get())) return false;
+        // One step back: from being heard to listening, and only then out. One's own call is not left by a key.
+        if (monitor.callId === own) return false;
+        const { mode, wanted } = monitor.speaker?.state.get() ?? SILENT;
+        if (mode === "listen" && wanted === null) desk.stop();
+        else void monitor.speaker?.setMode("listen");
         return true;
       },
       "[": () => louder(-VOLUME_STEP),
@@ -35,7 +45,7 @@ export function Shell({ user }: { user: User }): ReactElement {
       "1": () => sound.change({ solo: "caller" }),
       "2": () => sound.change({ solo: "agent" }),
     };
-  }, [desk, sound]);
+  }, [desk, sound, own]);
   useShortcuts(shortcuts);
 
   return (
@@ -44,6 +54,8 @@ export function Shell({ user }: { user: User }): ReactElement {
         Skip to the content
       </a>
       <Header user={user} onShortcuts={() => setSheetOpen(true)} />
+      <Alerts />
+      <Ringing />
       <Outlet />
       <ListeningBar />
       <Announcer />
@@ -52,15 +64,21 @@ export function Shell({ user }: { user: User }): ReactElement {
   );
 }
 
+const NOBODY: Live<SpeakerState> = new Cell<SpeakerState>(SILENT);
+
 /** Which room it is, and how many calls go on, on the browser's tab. */
 function useTitle(): void {
-  const { feed } = usePartyline();
+  const { feed, desk } = usePartyline();
   const list = useLive(feed.list);
   const { pathname } = useLocation();
   const room = ROOMS.find(({ path }) => pathname.startsWith(path))?.name ?? "Partyline";
   const going = list.rows.filter((row) => row.leavesAt === null).length;
   const known = list.feed.kind === "current";
+  const monitor = useLive(desk.current);
+  const isHeard = useLive(monitor?.speaker?.state ?? NOBODY).audience !== "nobody";
   useEffect(() => {
-    document.title = `${known && going > 0 ? `(${going}) ` : ""}${room} · Partyline`;
-  }, [room, known, going]);
+    const count = known && going > 0 ? `(${going}) ` : "";
+    // Seen in the row of tabs, too: somebody hears this person.
+    document.title = `${isHeard ? "● On air · " : ""}${count}${room} · Partyline`;
+  }, [room, known, going, isHeard]);
 }

@@ -13,6 +13,10 @@ export interface Preferences {
   /** Whether single keys do something (WCAG 2.2, criterion 2.1.4: they can be turned off). */
   readonly singleKeys: boolean;
   readonly sound: SoundSettings;
+  /** The microphone last used, by the browser's name for it. */
+  readonly microphone: string | null;
+  /** Whether calls that ring are heard, and told of when the page is not looked at. */
+  readonly ring: boolean;
 }
 
 /** Choices that outlive the page. */
@@ -22,7 +26,13 @@ export interface PreferenceStore {
 }
 
 const KEY = "partyline.preferences";
-const DEFAULTS: Preferences = { theme: "system", singleKeys: true, sound: DEFAULT_SOUND };
+const DEFAULTS: Preferences = {
+  theme: "system",
+  singleKeys: true,
+  sound: DEFAULT_SOUND,
+  microphone: null,
+  ring: true,
+};
 
 /** Preferences in this storage; in memory alone where the browser keeps none. */
 export function createPreferences(storage: Pick<Storage, "getItem" | "setItem"> | null): PreferenceStore {
@@ -48,11 +58,13 @@ function read(storage: Pick<Storage, "getItem"> | null): Preferences {
     // Not ours, or of another age.
   }
   if (!isRecord(value)) return DEFAULTS;
-  const { theme, singleKeys, sound } = value;
+  const { theme, singleKeys, sound, microphone, ring } = value;
   return {
     theme: theme === "light" || theme === "dark" ? theme : "system",
     singleKeys: typeof singleKeys === "boolean" ? singleKeys : DEFAULTS.singleKeys,
     sound: isRecord(sound) ? readSound(sound) : DEFAULT_SOUND,
+    microphone: typeof microphone === "string" ? microphone : null,
+    ring: typeof ring === "boolean" ? ring : DEFAULTS.ring,
   };
 }
 

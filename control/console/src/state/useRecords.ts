@@ -121,3 +121,18 @@ export function replaceInLists(queries: QueryClient, call: Call): void {
     return { ...list, pages };
   });
 }
+
+/** Takes a call out of where lists show it: its record is gone. */
+export function removeFromLists(queries: QueryClient, callId: string): void {
+  queries.setQueriesData<InfiniteData<CallRecords>>({ queryKey: LISTS }, (list) =>
+    list === undefined
+      ? list
+      : {
+          ...list,
+          pages: list.pages.map((page) => ({
+            ...page,
+            calls: page.calls.filter(({ id }) => id !== callId),
+          })),
+        },
+  );
+}

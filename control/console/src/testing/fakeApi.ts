@@ -3,6 +3,7 @@
 import type { Api } from "@partyline/client/api";
 import type { CallRecords } from "@partyline/client/calls";
 import type {
+  Analytics,
   ApiKey,
   AuditPage,
   Call,
@@ -26,6 +27,7 @@ export function makeAnswers() {
     transcript: [] as TranscriptLine[] | Problem | null,
     speaking: new Promise<Response>(() => undefined),
     listeners: [] as Hearing[] | Problem | null,
+    analytics: null as Analytics | Problem | null,
     /** Pages by their cursor; the first has none. */
     pages: { "": { calls: [], next: null } } as Record<string, CallRecords | Problem | null>,
     stats: { total: 0, today: 0, active: 0, needs_attention: 0 } as CallStats | Problem | null,
@@ -70,6 +72,23 @@ export function fakeApi(done: string[], answers: Answers): Api {
       const known = answers.call !== null && "id" in answers.call ? answers.call : makeCall({ id });
       return change(`change ${id}`, body, { ...known, ...body } as Call);
     },
+    deleteCall: (id) => change(`delete ${id}`, undefined, undefined),
+    exportCalls: (query) => change("export", query, { blob: new Blob(["id\r\n"]), isWhole: true }),
+    analytics: (query) => {
+      done.push(`analytics ${JSON.stringify(query)}`);
+      return ask(answers.analytics);
+    },
+    answer: (id) => change(`answer ${id}`, undefined, makeGrant({ mode: "join" })),
+    changeMode: (id, session, mode) => change(`mode ${id} ${session} ${mode}`, undefined, undefined),
+    takeOver: (id, why) => change(`take over ${id}`, why, makeGrant({ mode: "takeover" })),
+    pauseAi: (id) => change(`pause ${id}`, undefined, undefined),
+    resumeAi: (id) => change(`resume ${id}`, undefined, undefined),
+    say: (id, text) => change(`say ${id}`, text, `say_${done.length}`),
+    cancelSay: (id, line) => change(`cancel ${id} ${line}`, undefined, undefined),
+    hold: (id, held) => change(`hold ${id}`, held, undefined),
+    dtmf: (id, digits) => change(`keys ${id}`, digits, undefined),
+    transfer: (id, to, kind) => change(`transfer ${id} ${to} ${kind}`, undefined, undefined),
+    endCall: (id) => change(`end ${id}`, undefined, undefined),
     listeners: () => ask(answers.listeners),
     transcript: () => ask(answers.transcript),
     openTranscript: () => answers.speaking,

@@ -7,8 +7,12 @@ import type { LiveEvent } from "@partyline/client/liveFeed";
 import { EMPTY_LIST, type FeedState, type LiveList, type LiveRow } from "@partyline/client/liveList";
 import type { CallMonitor, MonitorState } from "@partyline/client/monitor";
 import { ApiError, type Problem } from "@partyline/client/problem";
+import { NO_RECEPTION } from "@partyline/client/reception";
 import { DEFAULT_SOUND, type SoundSettings } from "@partyline/client/sound";
+import type { SpeakerState } from "@partyline/client/speaker";
 import { FakeMonitor } from "@partyline/client/testing/fakeMonitor";
+import { FakeMouth } from "@partyline/client/testing/fakeMouth";
+import { FakeSpeaker } from "@partyline/client/testing/fakeSpeaker";
 import { makeCall, makeUser } from "@partyline/client/testing/records";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider, createMemoryHistory } from "@tanstack/react-router";
@@ -16,6 +20,7 @@ import { act, render } from "@testing-library/react";
 import { createConsoleRouter } from "../router.ts";
 import type { Partyline } from "../state/partyline.ts";
 import { createPreferences } from "../state/preferences.ts";
+import { SayDesk } from "../state/sayDesk.ts";
 import { createQueries } from "../state/queries.ts";
 import { PartylineContext } from "../state/usePartyline.ts";
 import { fakeApi, makeAnswers } from "./fakeApi.ts";
@@ -31,9 +36,12 @@ export function makeParts() {
   const current = new Cell<CallMonitor | null>(null);
   const sound = new Cell<SoundSettings>(DEFAULT_SOUND);
   const blocked = new Cell(false);
+  const mouth = new FakeMouth();
+  const rung: string[] = [];
   const done: string[] = [];
   const watchers = new Set<(event: LiveEvent) => void>();
   const answers = { ...makeAnswers(), signIn: null as Problem | null, provider: null as string | null };
+  const api = fakeApi(done, answers);
   const partyline: Partyline = {
     account: {
       state: account,
@@ -58,7 +66,7 @@ export function makeParts() {
         return Promise.resolve();
       },
     },
-    api: fakeApi(done, answers),
+    api,
     feed: {
       list,
       retryNow: () => done.push("retry"),
@@ -70,8 +78,10 @@ export function makeParts() {
     },
     desk: {
       current,
-      listen: (callId) => {
-        done.push(`listen ${callId}`);
+      listen: (callId, leave) => {
+        done.push(
+          leave === undefined ? `listen ${callId}` : `listen ${callId} ${leave.grant.mode} ${leave.begin}`,
+        );
         current.set(new FakeMonitor(callId, { kind: "connecting" }));
       },
       stop: () => {
@@ -87,6 +97,13 @@ export function makeParts() {
       resume: () => done.push("resume"),
       samples: () => false,
     },
+    mouth,
+    says: new SayDesk(api),
+    bell: {
+      ring: () => rung.push("ring"),
+      notify: (text) => rung.push(text),
+      ask: () => Promise.resolve(),
+    },
     preferences: createPreferences(null),
   };
   return {
@@ -96,6 +113,8 @@ export function makeParts() {
     current,
     sound,
     blocked,
+    mouth,
+    rung,
     done,
     answers,
     /** Shows these rows in a list of this freshness. */
@@ -106,6 +125,12 @@ export function makeParts() {
     /** Puts the call on the desk in this state. */
     listening: (state: MonitorState, callId = makeCall().id) =>
       act(() => current.set(new FakeMonitor(callId, state))),
+    /** Puts the call on the desk, heard, with this said of speaking on it. */
+    speaking: (state: Partial<SpeakerState> = {}, callId = makeCall().id): FakeSpeaker => {
+      const speaker = new FakeSpeaker(state);
+      act(() => current.set(new FakeMonitor(callId, { kind: "live", reception: NO_RECEPTION }, speaker)));
+      return speaker;
+    },
     tell: (event: LiveEvent) => act(() => watchers.forEach((watcher) => watcher(event))),
   };
 }

@@ -1,6 +1,6 @@
 /** A call's history in words. */
 
-import type { CallEvent } from "@partyline/client/contract";
+import type { Call, CallEvent } from "@partyline/client/contract";
 import { isRecord } from "@partyline/client/problem";
 import type { IconName } from "../parts/Icon.tsx";
 import { span } from "./time.ts";
@@ -40,8 +40,40 @@ export function eventWords(event: CallEvent): EventWords {
       return { icon: "ear", text: `${person(data)} now may ${modeWord(text("mode"))}`, detail: "" };
     case "session.ended":
       return { icon: "ear", text: `${person(data)} left`, detail: leftWords(text("reason")) };
+    case "message.sent":
+      return { icon: "volume", text: saidWords(text("end")), detail: text("text") || text("content") };
+    case "alert.raised":
+      return { icon: "warning", text: alertWords(data, null), detail: "" };
+    case "transcript.final":
+      return { icon: "wave", text: "Something was said", detail: text("text") };
     default:
       return { icon: "wave", text: type, detail: "" };
+  }
+}
+
+/** What needs a person now. */
+export function alertWords(data: Readonly<Record<string, unknown>>, bot: Call["bot"]): string {
+  const { kind, code, detail } = data;
+  const what = typeof kind === "string" ? kind : typeof code === "string" ? code : "";
+  const words = typeof detail === "string" ? detail.trim().slice(0, 200) : "";
+  if (bot === "failed" || what.startsWith("bot")) {
+    return `The AI has failed${words === "" ? "" : ` (${words})`}: the caller waits for somebody.`;
+  }
+  return words === "" ? "A call needs somebody." : words;
+}
+
+function saidWords(end: string): string {
+  switch (end) {
+    case "spoken":
+      return "A written line was spoken";
+    case "interrupted":
+      return "A written line was interrupted";
+    case "failed":
+      return "A written line could not be spoken";
+    case "call_ended":
+      return "The call ended before a written line";
+    default:
+      return "A line was written to be spoken";
   }
 }
 

@@ -36,7 +36,7 @@ export function describeMonitor(state: MonitorState, now: number): string {
 export function announceMonitor(state: MonitorState): string {
   switch (state.kind) {
     case "live":
-      return "Live. Nobody can hear you.";
+      return "Live.";
     case "reconnecting":
       return state.heard ? "Reconnecting" : "No audio yet, trying again";
     case "idle":

@@ -44,8 +44,35 @@ export function describeChangeProblem(problem: Problem): string {
   }
 }
 
+/** Why somebody is not heard in a call, or it was not moved on. */
+export function describeSpeakProblem(problem: Problem): string {
+  switch (problem.kind) {
+    case "conflict":
+      return SPEAK_CONFLICTS[problem.code] ?? describeProblem(problem);
+    case "forbidden":
+      return sentence(problem.detail) ?? "You may not do this in this call.";
+    case "not_found":
+      return "There is no such call, or your connection to it is gone.";
+    case "unavailable":
+      return "It could not be done just now. Try again in a moment.";
+    case "unreachable":
+    case "signed_out":
+    case "too_many":
+    case "refused":
+      return describeProblem(problem);
+  }
+}
+
+/** Conflicts of calls by their code. */
+const SPEAK_CONFLICTS: Readonly<Record<string, string>> = {
+  call_cannot_be_joined: "This call can only be listened to.",
+  call_already_answered: "Somebody else has answered this call.",
+  call_not_live: "This call has no live audio.",
+};
+
 /** Conflicts by their code, where control's own words are for developers. */
 const CONFLICTS: Readonly<Record<string, string>> = {
+  call_in_progress: "The call still goes on. Its record can be deleted when it is over.",
   email_taken: "Somebody has this e-mail already. It may be somebody who was disabled.",
   last_admin: "Somebody must stay admin: make another person admin first.",
   number_exists: "This number is there already.",

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use opusic_c::{Application, Bitrate, Channels, ErrorCode, SampleRate};
 
 use super::SLOT;
-use super::block::Block;
+use crate::block::Block;
 
 /// Room for one packet. At 80 kbit/s a packet has about 200 bytes; libopus keeps within what it is given.
 const PACKET: usize = 1000;

@@ -8,21 +8,30 @@
 //! Time in a call is counted in samples of 1/8000 s and is the stream's own: it begins at the first frame's
 //! timestamp and never goes back, whatever the timestamps do later.
 
-mod block;
 mod conceal;
 mod config;
 mod encoder;
+mod floor;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+mod microphone;
+mod mixer;
 mod pace;
 mod phone;
 mod ring;
+pub mod routing;
 mod sound;
 mod stream;
+mod tone;
 mod voice;
 
 use std::time::{Duration, Instant};
 
 pub use config::{Config, Counts};
 pub use encoder::{Encoder, EncoderError, Layer, Rate, Setting};
+pub use floor::{Floor, FloorConfig, FloorCounts, FloorError, MAX_PARTIES, Output, PartyId, Role};
+pub use microphone::{Jitter, Microphone, MicrophoneCounts, Rtp};
+pub use mixer::{Frame, Mixer};
 pub use ring::Ring;
 
 use self::pace::Pace;
@@ -322,7 +331,10 @@ impl Heard {
         let payloads = match rings {
             Some(rings) => {
                 let sound = self.hearing.hear(rings, position);
-                let opus = self.opus.as_mut().and_then(|opus| opus.next(&sound, counts));
+                let opus = self
+                    .opus
+                    .as_mut()
+                    .and_then(|opus| opus.next(sound.pcm.each_ref(), sound.is_silent(), counts));
                 [opus, self.pcmu.as_mut().map(|pcmu| pcmu.next(&sound, counts))]
             }
             None => {

@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 
-use super::block::Block;
 use super::sound::{Payload, Sound};
 use super::{Counts, SLOT};
+use crate::block::Block;
 use crate::g711;
 
 /// The stream: where its packets are put, and whether it has begun.

@@ -53,10 +53,15 @@ impl Hearing {
             Sound { pcm: [[0; SLOT]; 2], ulaw: [[0; SLOT]; 2], whole: [false; 2], silent: [false; 2] };
         for (i, (voice, ring)) in self.voices.iter_mut().zip(rings).enumerate() {
             sound.whole[i] = listen(voice, ring, position, &mut sound.ulaw[i], &mut sound.pcm[i]);
-            sound.silent[i] = sound.pcm[i].iter().all(|sample| (-SILENT..=SILENT).contains(sample));
+            sound.silent[i] = is_silent(&sound.pcm[i]);
         }
         sound
     }
+}
+
+/// Whether nobody would hear anything of it.
+pub(super) fn is_silent(pcm: &[i16]) -> bool {
+    pcm.iter().all(|sample| (-SILENT..=SILENT).contains(sample))
 }
 
 /// Decodes one voice's 20 ms and fills what is missing. True: nothing was.

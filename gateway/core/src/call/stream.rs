@@ -6,9 +6,9 @@
 
 use bytes::Bytes;
 
-use super::Counts;
 use super::encoder::{Encoder, EncoderError, Setting};
-use super::sound::{Payload, Sound};
+use super::sound::Payload;
+use super::{Counts, SLOT};
 
 /// A reminder of silence comes after so many times 20 ms: 400 ms, the interval of libopus.
 const REMINDER: u32 = 20;
@@ -38,19 +38,20 @@ impl Stream {
         })
     }
 
-    /// Takes the next 20 ms. `None` if nothing needs to be sent.
-    pub(super) fn next(&mut self, sound: &Sound, counts: &mut Counts) -> Option<Payload> {
-        self.quiet = if sound.is_silent() { self.quiet.saturating_add(1) } else { 0 };
+    /// Takes the next 20 ms, left and right, and whether both are silent. `None` if nothing needs to be sent.
+    pub(super) fn next(
+        &mut self,
+        [left, right]: [&[i16; SLOT]; 2],
+        silent: bool,
+        counts: &mut Counts,
+    ) -> Option<Payload> {
+        self.quiet = if silent { self.quiet.saturating_add(1) } else { 0 };
         if self.quiet > self.hangover {
             return self.pause(counts);
         }
         let marker = std::mem::take(&mut self.resume);
-        let payload = if self.quiet == self.hangover {
-            self.encoder.rest()
-        } else {
-            let [left, right] = &sound.pcm;
-            self.encoder.encode(left, right)
-        };
+        let payload =
+            if self.quiet == self.hangover { self.encoder.rest() } else { self.encoder.encode(left, right) };
         self.send(payload, marker, counts)
     }
 

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::frame::Speech;
+
 /// How media is protected.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SrtpProfile {
@@ -51,6 +53,8 @@ pub enum Event {
     },
     /// The browser told how it receives.
     Report(Report),
+    /// A packet of the microphone, while it is [open](super::Session::set_open).
+    Speech(Speech),
     /// It is over, once and for all. Drain [`Session::poll_transmit`](super::Session::poll_transmit) once
     /// more, then drop the session.
     Closed(CloseReason),
@@ -82,8 +86,10 @@ pub struct Counts {
     pub replayed: u64,
     /// SRTP and SRTCP that was no such thing: not authentic, cut, from another source.
     pub unauthentic: u64,
-    /// Authentic RTP that was dropped because the session only listens.
+    /// Authentic RTP that was dropped undecoded: the microphone was not open, or it was no Opus.
     pub unheard: u64,
+    /// Packets of the microphone that were passed on.
+    pub heard: u64,
     /// RTP packets written.
     pub packets: u64,
 }

@@ -176,6 +176,11 @@ impl Offer {
         self.codecs.preferred
     }
 
+    /// Whether the client may want to send.
+    pub fn may_send(&self) -> bool {
+        self.direction == Direction::SendReceive
+    }
+
     /// Its payload type, if the client can hear it.
     pub(super) fn payload_type(&self, codec: Codec) -> Option<u8> {
         self.codecs.payload_types[codec.index()]

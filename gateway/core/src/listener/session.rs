@@ -13,7 +13,8 @@ use super::ice::{IceCredentials, RemoteIce};
 use super::sdp::{Offer, Ours, answer};
 use super::srtp::{Bad, Keys, Receiver, Sender};
 use super::{fragment, random, rtcp};
-use crate::frame::{Codec, Packet};
+use crate::block::Block;
+use crate::frame::{Codec, Packet, Speech};
 
 /// What a session is told when it is made.
 #[derive(Clone, Debug)]
@@ -78,6 +79,10 @@ pub struct Session {
     connect_by: Option<Instant>,
     next_report: Option<Instant>,
     closed: bool,
+    /// Whether what the microphone sends is passed on.
+    open: bool,
+    /// Where packets of the microphone are put.
+    block: Block,
     out: Output,
     counts: Counts,
 }
@@ -115,6 +120,8 @@ impl Session {
             connect_by: Some(now + limits.connect),
             next_report: None,
             closed: false,
+            open: false,
+            block: Block::default(),
             out: Output::default(),
             counts: Counts::default(),
         }
@@ -204,12 +211,40 @@ impl Session {
                 Err(bad) => self.counts.bad_srtp(bad),
             }
         } else {
+            let header = copy.first_chunk::<8>().copied();
             match media.receiver.open_rtp(copy) {
-                // A listener is heard by nobody, whatever it sends.
-                Ok(_) => self.counts.unheard += 1,
+                Ok(payload) => {
+                    let (true, Some(header)) = (self.open && self.codec == Codec::Opus, header) else {
+                        self.counts.unheard += 1;
+                        return;
+                    };
+                    let [_, kind, s0, s1, t0, t1, t2, t3] = header;
+                    if payload.is_empty() || kind & 0x7F != self.payload_type {
+                        self.counts.unheard += 1;
+                        return;
+                    }
+                    self.counts.heard += 1;
+                    self.out.event(Event::Speech(Speech {
+                        sequence: u16::from_be_bytes([s0, s1]),
+                        timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
+                        marker: kind & 0x80 != 0,
+                        payload: self.block.packet(payload),
+                    }));
+                }
                 Err(bad) => self.counts.bad_srtp(bad),
             }
         }
+    }
+
+    /// Says whether what the microphone sends is passed on. At first it is not: what comes is then dropped before
+    /// anybody decodes it.
+    pub fn set_open(&mut self, open: bool) {
+        self.open = open;
+    }
+
+    /// Whether the browser offered to send, and can: a microphone is taken in Opus alone.
+    pub fn can_speak(&self) -> bool {
+        self.offer.may_send() && self.codec == Codec::Opus
     }
 
     /// Does what is due at `now`.

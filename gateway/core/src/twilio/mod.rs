@@ -6,6 +6,7 @@
 mod leg;
 #[cfg(any(test, feature = "fuzzing"))]
 mod naive;
+mod reply;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod wire;
 use std::time::Duration;
 
 pub use leg::{Counts, End, Event, Leg};
+pub use reply::Reply;
 pub use start::{MAX_PARAMETER_BYTES, MAX_PARAMETERS, Start};
 pub use wire::{MAX_FRAME, MAX_TIMESTAMP_MS, WireError};
 

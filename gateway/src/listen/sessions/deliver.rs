@@ -45,6 +45,10 @@ impl Sessions {
                 while let Some(&key) = members.get(at) {
                     at += 1;
                     let Some(entry) = sessions.get_mut(key) else { continue };
+                    // Who speaks has packets of their own; who no longer does has heard up to here.
+                    if entry.own || packet.timestamp < entry.not_before {
+                        continue;
+                    }
                     written += u64::from(out.packet(entry, packet, latency, join));
                 }
             }));
@@ -57,6 +61,21 @@ impl Sessions {
         }
         for key in broken {
             self.panicked(key);
+        }
+    }
+
+    /// A packet that one session alone hears: without its own voice.
+    pub(in crate::listen) fn deliver_own(&mut self, tag: u32, packet: &Packet) {
+        let Some(key) = self.routes.by_tag(tag) else { return };
+        let (out, join) = (&mut self.out, &self.setting.metrics.join);
+        let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.own) else { return };
+        entry.not_before = entry.not_before.max(packet.timestamp + 1);
+        let latency = packet.arrived.elapsed();
+        let outcome = catch_unwind(AssertUnwindSafe(|| out.packet(entry, packet, latency, join)));
+        match outcome {
+            Ok(true) => self.out.arrivals.push(packet.arrived),
+            Ok(false) => {}
+            Err(_) => self.panicked(key),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::bus::{Bus, NodeEvent, Received, SessionEnd, Subscription};
 use common::serve::Limits;
-use common::token::{ListenGrant, Mode, Side, Signer};
+use common::token::{ListenGrant, Mode, Side, Signer, StreamKind};
 use common::{CallId, SessionId, TenantId, UserId};
 use gateway::hub::{CallInfo, Hub, LiveCall};
 use gateway::{Config, Gateway, ingest, listen};
@@ -84,7 +84,9 @@ impl Server {
             tenant: TenantId::new(),
             call: CallId::new(),
             call_sid: sid("CA").parse().unwrap(),
+            account_sid: sid("AC").parse().unwrap(),
             stream: sid("MZ").parse().unwrap(),
+            kind: StreamKind::Agent,
         };
         self.hub.open(info).0
     }
@@ -187,6 +189,8 @@ pub(crate) fn config(public_url: &str) -> Config {
         ingest: ingest::Config::default(),
         listen: listen::Config::default(),
         budget: gateway::budget::Config::default(),
+        bot: gateway::bot::BotConfig::default(),
+        speech: gateway::speech::SpeechConfig::default(),
     }
 }
 

@@ -82,7 +82,7 @@ fn ear(rtc: Rtc, socket: UdpSocket, local: SocketAddr, reception: Arc<Reception>
     let (commands, orders) = mpsc::channel(1);
     let task =
         tokio::spawn(peer::run(rtc, socket, local, Arc::clone(&reception), orders, options.count_only));
-    Ear { reception, commands, task, patience: options.patience }
+    Ear { reception, commands, task, patience: options.patience, began: Arc::default() }
 }
 
 fn no_candidate() -> EarError {

@@ -1,22 +1,29 @@
 /** A monitor without a network: tests set its state, and see what was asked of it. */
 
 import { Cell } from "../cell.ts";
-import type { CallMonitor, MonitorState } from "../monitor.ts";
+import type { CallMonitor, Leave, MonitorState } from "../monitor.ts";
 import { NO_RECEPTION } from "../reception.ts";
+import { FakeSpeaker } from "./fakeSpeaker.ts";
 
 export class FakeMonitor implements CallMonitor {
   readonly callId: string;
   readonly state: Cell<MonitorState>;
   readonly done: string[] = [];
   readonly reception = NO_RECEPTION;
+  readonly speaker: FakeSpeaker | null;
 
-  constructor(callId: string, state: MonitorState = { kind: "idle" }) {
+  constructor(
+    callId: string,
+    state: MonitorState = { kind: "idle" },
+    speaker: FakeSpeaker | null = new FakeSpeaker(),
+  ) {
     this.callId = callId;
     this.state = new Cell(state);
+    this.speaker = speaker;
   }
 
-  readonly start = (): void => {
-    this.done.push("start");
+  readonly start = (leave?: Leave): void => {
+    this.done.push(leave === undefined ? "start" : `start ${leave.grant.mode} ${leave.begin}`);
     this.state.set({ kind: "connecting" });
   };
 

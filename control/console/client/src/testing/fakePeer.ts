@@ -38,6 +38,14 @@ export class FakePeer extends EventTarget {
   readonly locals: string[] = [];
   readonly remotes: string[] = [];
   readonly receiver = { track: {}, jitterBufferTarget: null as number | null };
+  /** What was put to the microphone's place, in order. */
+  readonly sent: (MediaStreamTrack | null)[] = [];
+  readonly sender = {
+    replaceTrack: (track: MediaStreamTrack | null) => {
+      this.sent.push(track);
+      return Promise.resolve();
+    },
+  };
   directions: (string | undefined)[] = [];
   stats: Record<string, unknown>[] = [];
   refuseAnswer = false;
@@ -47,9 +55,9 @@ export class FakePeer extends EventTarget {
     return this as unknown as RTCPeerConnection;
   }
 
-  addTransceiver(_kind: string, init: RTCRtpTransceiverInit): { receiver: FakePeer["receiver"] } {
+  addTransceiver(_kind: string, init: RTCRtpTransceiverInit): Pick<FakePeer, "receiver" | "sender"> {
     this.directions.push(init.direction);
-    return { receiver: this.receiver };
+    return { receiver: this.receiver, sender: this.sender };
   }
 
   createOffer(options?: RTCOfferOptions): Promise<RTCSessionDescriptionInit> {

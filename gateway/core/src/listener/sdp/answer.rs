@@ -73,10 +73,10 @@ fn write_answer(out: &mut String, offer: &Offer, ours: &Ours<'_>, candidates: &[
 fn write_audio(out: &mut String, offer: &Offer, ours: &Ours<'_>) {
     let payload_type = ours.payload_type;
     // With `sendrecv` a microphone can be let through later without a new offer. Of Opus we always send stereo,
-    // and want none: a voice is mono.
-    let (direction, stereo) = match offer.direction {
-        Direction::Receive => ("sendonly", "stereo=1;"),
-        Direction::SendReceive => ("sendrecv", ""),
+    // and want none: a voice is mono, and what is lost of it is in the packet after it.
+    let (direction, wish) = match offer.direction {
+        Direction::Receive => ("sendonly", "stereo=1;sprop-stereo=1;useinbandfec=0"),
+        Direction::SendReceive => ("sendrecv", "sprop-stereo=1;useinbandfec=1;maxaveragebitrate=32000"),
     };
     line!(out, "a={direction}");
     line!(out, "a=rtcp-mux");
@@ -90,7 +90,7 @@ fn write_audio(out: &mut String, offer: &Offer, ours: &Ours<'_>) {
     match ours.codec {
         Codec::Opus => {
             line!(out, "a=rtpmap:{payload_type} opus/48000/2");
-            line!(out, "a=fmtp:{payload_type} minptime=10;{stereo}sprop-stereo=1;useinbandfec=0");
+            line!(out, "a=fmtp:{payload_type} minptime=10;{wish}");
         }
         Codec::Pcmu => line!(out, "a=rtpmap:{payload_type} PCMU/8000"),
     }

@@ -43,7 +43,7 @@ impl Receiver {
         })
     }
 
-    /// Opens an RTP packet in place, and gives its payload.
+    /// Opens an RTP packet in place, and gives its payload without padding (RFC 3550, section 5.1).
     pub(in crate::listener) fn open_rtp<'a>(&mut self, packet: &'a mut [u8]) -> Result<&'a [u8], Bad> {
         let (header, ssrc, sequence) = rtp_header(packet).ok_or(Bad::Unauthentic)?;
         let index = match &self.rtp_source {
@@ -56,7 +56,11 @@ impl Receiver {
         }
         let end = self.rtp.open_rtp(packet, header, ssrc, index).map_err(|_| Bad::Unauthentic)?;
         accept(&mut self.rtp_source, ssrc, index);
-        packet.get(header..end).ok_or(Bad::Unauthentic)
+        let padded = packet.first().is_some_and(|first| first & 0x20 != 0);
+        let payload = packet.get(header..end).ok_or(Bad::Unauthentic)?;
+        let padding = if padded { payload.last().map_or(0, |length| usize::from(*length)) } else { 0 };
+        // Who has the keys may still count wrong: then nothing is left.
+        Ok(&payload[..payload.len().saturating_sub(padding)])
     }
 
     /// Opens a compound RTCP packet in place, under the same terms.

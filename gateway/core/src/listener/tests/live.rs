@@ -7,6 +7,7 @@ use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use super::dtls_client::DtlsClient;
 use super::lab::Lab;
 use super::moment;
+use crate::frame::Speech;
 use crate::listener::{CloseReason, Event, Session};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -145,14 +146,45 @@ fn a_receiver_report_is_told_once_and_only_from_one_source() {
     assert_eq!((counts.replayed, counts.unauthentic), (1, 2));
 }
 
+/// An RTP packet of the microphone, as the browser protects it: first two bytes, sequence number and payload.
+fn spoken(lab: &mut Lab, head: [u8; 2], sequence: u8, payload: &[u8]) -> Vec<u8> {
+    let plain = [&head[..], &[0, sequence, 0, 0, 0, 7, 0, 0, 0, 9], payload].concat();
+    lab.client.send.as_mut().unwrap().encrypt_rtp(&plain).unwrap().to_vec()
+}
+
+#[test]
+fn a_microphone_is_passed_on_while_it_is_open() {
+    let mut lab = Lab::connected();
+    let client = lab.client.addr;
+    let packets = [
+        spoken(&mut lab, [0x80, 111], 1, b"closed"),
+        spoken(&mut lab, [0x80, 111 | 0x80], 2, b"open"),
+        spoken(&mut lab, [0x80, 112], 3, b"another codec"),
+        spoken(&mut lab, [0xA0, 111], 4, b"padded\0\0\x03"),
+        spoken(&mut lab, [0xA0, 111], 5, b"padded\xFF"),
+        spoken(&mut lab, [0x80, 111], 6, b""),
+        spoken(&mut lab, [0x80, 111], 7, b"closed again"),
+    ];
+    let before = lab.events.len();
+    for (n, packet) in packets.iter().enumerate() {
+        lab.session.set_open((1..6).contains(&n));
+        lab.input(client, packet);
+    }
+    lab.flush();
+    let speech: Vec<_> = lab.events[before..].iter().map(|(_, event)| event.clone()).collect();
+    let said = |sequence, marker, payload: &'static [u8]| {
+        Event::Speech(Speech { sequence, timestamp: 7, marker, payload: payload.into() })
+    };
+    assert_eq!(speech, [said(2, true, b"open"), said(4, false, b"padded")]);
+    let counts = lab.session.take_counts();
+    assert_eq!((counts.heard, counts.unheard), (2, 5));
+}
+
 #[test]
 fn a_microphone_is_dropped_and_counted() {
     let mut lab = Lab::connected();
     let client = lab.client.addr;
-    let mut packet = |sequence: u8| {
-        let plain = [&[0x80, 111, 0, sequence, 0, 0, 0, 0, 0, 0, 0, 9][..], b"voice"].concat();
-        lab.client.send.as_mut().unwrap().encrypt_rtp(&plain).unwrap().to_vec()
-    };
+    let mut packet = |sequence: u8| spoken(&mut lab, [0x80, 111], sequence, b"voice");
     let packets: Vec<_> = (0..10).map(&mut packet).collect();
     for packet in packets.iter().chain(&packets) {
         lab.input(client, packet);

@@ -7,11 +7,11 @@ const BLOCK: usize = 8 * 1024;
 
 /// Where packets are put.
 #[derive(Debug, Default)]
-pub(super) struct Block(BytesMut);
+pub(crate) struct Block(BytesMut);
 
 impl Block {
     /// The bytes as a packet.
-    pub(super) fn packet(&mut self, bytes: &[u8]) -> Bytes {
+    pub(crate) fn packet(&mut self, bytes: &[u8]) -> Bytes {
         if self.0.capacity() < bytes.len() {
             self.0.reserve(BLOCK);
         }

@@ -1,0 +1,68 @@
+//! A bot of somebody else's making that answers a call, and people who take over from it.
+
+use std::time::Duration;
+
+use loadtest::audio;
+use loadtest::bot::Bot;
+use loadtest::tone::Tone;
+use loadtest::twilio::dial;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::installation::{Installation, eventually, set_number, tone};
+
+const CALLER: Tone = Tone(450);
+const BOT: Tone = Tone(1800);
+
+/// A tone of this amplitude was meant to be heard.
+const HEARD: f32 = 2000.0;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_answers_is_paused_handed_back_to_and_dies() {
+    let here = Installation::start().await;
+    let bot = Bot::start(tone(BOT.0)).await.unwrap();
+    let settings =
+        json!({ "bot": { "kind": "stream", "url": bot.url(), "parameters": { "campaign": "spring" } } });
+    set_number(&here, json!({ "route": "agent", "settings": settings })).await;
+    let line = dial(here.call_spec(tone(CALLER.0), audio::Audio::silence()));
+    let call = here.live_call().await.id;
+    let caller_hears = || {
+        let played = line.played();
+        BOT.amplitude_in(&played[played.len().saturating_sub(1600)..], audio::RATE) > HEARD
+    };
+
+    let bot_hears = || bot.hears(CALLER) > HEARD;
+
+    // Both hear each other, and the bot is told what Twilio would tell it.
+    eventually("bot's voice", async || caller_hears().then_some(())).await;
+    eventually("caller's voice", async || bot_hears().then_some(())).await;
+    let start = bot.start_message();
+    assert_eq!(start["start"]["callSid"], line.call_sid().to_string());
+    assert_eq!(start["start"]["customParameters"]["campaign"], "spring");
+    eventually("marks", async || (bot.marks() > 0).then_some(())).await;
+
+    // Paused, it hears nothing and is not heard.
+    let path = format!("/api/calls/{call}/pause-ai");
+    here.console.send(Method::POST, &path, Value::Null).await.unwrap();
+    eventually("pause", async || (!caller_hears() && !bot_hears()).then_some(())).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!caller_hears() && !bot_hears(), "it stays so");
+
+    // Handed back to, it goes on where it was, on the same connection.
+    here.console.send(Method::DELETE, &path, Value::Null).await.unwrap();
+    eventually("hand back", async || (caller_hears() && bot_hears()).then_some(())).await;
+    assert_eq!(bot.connections(), 1);
+
+    // It dies: the caller is told something, and it is not just silence for ever.
+    bot.die();
+    here.metric_becomes("partyline_bot_failures_total", 1.0).await;
+    let died = line.played().len();
+    eventually("word for the caller", async || {
+        (audio::rms_dbfs(&line.played()[died..]) > -40.0).then_some(())
+    })
+    .await;
+
+    line.hang_up();
+    assert!(line.finished().await.is_good());
+    here.stop().await;
+}
