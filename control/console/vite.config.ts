@@ -36,5 +36,7 @@ export default defineConfig({
     include: ["src/**/*.test.{ts,tsx}", "client/src/**/*.test.ts"],
     setupFiles: ["src/testing/setup.ts"],
     restoreMocks: true,
+    // No test waits for real time; a busy machine takes its own.
+    testTimeout: 60_000,
   },
 });

@@ -1,81 +1,11 @@
 // Takes pictures of every room and state, and listens to a real WebRTC call between two pages of Chromium.
 // `npm run build && node dev/look.mjs [folder]`
-import { mkdirSync } from "node:fs";
-import { chromium } from "playwright-core";
-import { CORS, makeCall, startMock } from "./mockServer.mjs";
+import { makeCall } from "./mockServer.mjs";
+import { openStage } from "./stage.mjs";
 
-const folder = process.argv[2] ?? "/tmp/partyline-look";
-mkdirSync(folder, { recursive: true });
-const faults = [];
-const mock = await startMock();
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-  ],
-});
-const WIDE = { width: 1440, height: 900 };
-const NARROW = { width: 360, height: 740 };
+const stage = await openStage(process.argv[2] ?? "/tmp/partyline-look");
+const { mock, gateway, requests, page, shots, WIDE } = stage;
 
-/** Another page plays the gateway: 450 Hz on the left, 700 Hz on the right. */
-const gateway = await browser.newPage();
-await gateway.goto(`${mock.url}/favicon.svg`);
-await gateway.evaluate(() => {
-  globalThis.answer = async (offer) => {
-    const context = new AudioContext();
-    await context.resume();
-    const out = context.createMediaStreamDestination();
-    out.channelCount = 2;
-    const merger = context.createChannelMerger(2);
-    for (const [side, hertz] of [450, 700].entries()) {
-      const tone = new OscillatorNode(context, { frequency: hertz });
-      const gain = new GainNode(context, { gain: side === 0 ? 0.3 : 0.05 });
-      tone.connect(gain).connect(merger, 0, side);
-      tone.start();
-    }
-    merger.connect(out);
-    const peer = new RTCPeerConnection();
-    globalThis.gatewayPeer = peer;
-    await peer.setRemoteDescription({ type: "offer", sdp: offer });
-    for (const track of out.stream.getTracks()) peer.addTrack(track, out.stream);
-    await peer.setLocalDescription(await peer.createAnswer());
-    if (peer.iceGatheringState !== "complete") {
-      await new Promise((resolve) => {
-        peer.addEventListener(
-          "icegatheringstatechange",
-          () => peer.iceGatheringState === "complete" && resolve(),
-        );
-      });
-    }
-    return peer.localDescription.sdp;
-  };
-});
-const requests = [];
-const playGateway = async (request, response, offer) => {
-  requests.push(`${request.method} ${request.url}`);
-  if (request.method === "DELETE") return response.writeHead(200, CORS).end();
-  if (request.method === "PATCH") return response.writeHead(404, CORS).end();
-  const sdp = await gateway.evaluate((text) => globalThis.answer(text), offer);
-  response.writeHead(201, {
-    ...CORS,
-    "content-type": "application/sdp",
-    location: "/whep/c/secret",
-    etag: '"1"',
-  });
-  return response.end(sdp);
-};
-
-const visit = await browser.newContext({ viewport: WIDE, colorScheme: "light" });
-const page = await visit.newPage();
-watch(page);
 await page.goto(mock.url);
 await page.getByRole("heading", { name: "Sign in" }).waitFor();
 await shots("01-sign-in");
@@ -146,7 +76,7 @@ mock.sessionProblem = null;
 await page.getByRole("button", { name: /Listen/ }).click();
 await page.getByText(/no room for another listener/).waitFor();
 await shots("09-call-busy");
-mock.whep = playGateway;
+mock.whep = stage.whep;
 await page.locator('[data-player][data-state="live"]').waitFor({ timeout: 15_000 });
 mock.change(heard.id, { listeners: 1 }, "session.started", {
   user: { name: "Mara Lindqvist" },
@@ -193,26 +123,7 @@ await page.getByText("You may not see live calls").waitFor();
 await shots("16-forbidden");
 await mock.close();
 await page.reload().catch(() => undefined);
-await browser.close();
-if (faults.length > 0) console.log(`\nsaid by the browser:\n${[...new Set(faults)].join("\n")}`);
-
-async function shots(name, only = ["wide-light", "wide-dark", "narrow-light", "narrow-dark"]) {
-  for (const kind of only) {
-    const [size, colorScheme] = kind.split("-");
-    await page.setViewportSize(size === "wide" ? WIDE : NARROW);
-    await page.emulateMedia({ colorScheme });
-    await page.screenshot({ path: `${folder}/${name}-${kind}.png` });
-  }
-  await page.setViewportSize(WIDE);
-  await page.emulateMedia({ colorScheme: "light" });
-}
-
-function watch(shown) {
-  shown.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") faults.push(message.text());
-  });
-  shown.on("pageerror", (error) => faults.push(`uncaught: ${error.message}`));
-}
+await stage.close();
 
 /** Goertzel on half a second of what is received: [450 Hz, 700 Hz] left, then right. */
 async function tones() {

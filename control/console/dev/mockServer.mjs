@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { pathToFileURL } from "node:url";
 import { WebSocketServer } from "ws";
+import { Gate, handleSpeaking, makeAnalytics } from "./mockSpeaking.mjs";
 
 const DIST = new URL("../dist/", import.meta.url).pathname;
 const TYPES = {
@@ -15,7 +16,7 @@ const TYPES = {
 };
 const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; " +
-  "connect-src 'self' ws://127.0.0.1:* http://127.0.0.1:* http://localhost:*; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+  "connect-src 'self' ws://127.0.0.1:* http://127.0.0.1:* http://localhost:* ws://localhost:*; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 export const CORS = {
   "access-control-allow-origin": "*",
   "access-control-allow-headers": "authorization, content-type, if-match",
@@ -43,8 +44,13 @@ export async function startMock({ port = 0, accessSeconds = 600 } = {}) {
     refuseSockets: false,
     sessionProblem: null,
     whep: null,
+    role: USER.role,
+    said: 0,
+    gate: new Gate(),
+    user: () => ({ id: USER.id, name: USER.name }),
     place,
     change,
+    tell,
     dropSockets,
   };
   const sockets = new Set();
@@ -55,7 +61,12 @@ export async function startMock({ port = 0, accessSeconds = 600 } = {}) {
     });
   });
   const live = new WebSocketServer({ noServer: true, handleProtocols: (offered) => [...offered][0] });
+  const mics = new WebSocketServer({ noServer: true });
   server.on("upgrade", (request, socket, head) => {
+    if (request.url.endsWith("/mic")) {
+      mics.handleUpgrade(request, socket, head, (ws) => mock.gate.serve(ws));
+      return;
+    }
     if (mock.refuseSockets) {
       socket.end("HTTP/1.1 503 Service Unavailable\r\n\r\n");
       return;
@@ -103,7 +114,7 @@ export async function startMock({ port = 0, accessSeconds = 600 } = {}) {
   }
 
   async function handle(request, response) {
-    const { pathname } = new URL(request.url, "http://mock");
+    const { pathname, searchParams } = new URL(request.url, "http://mock");
     const json = (status, value, headers = {}) => {
       const type = status >= 400 ? "application/problem+json" : "application/json";
       response.writeHead(status, { "content-type": type, "cache-control": "no-store", ...headers });
@@ -117,7 +128,7 @@ export async function startMock({ port = 0, accessSeconds = 600 } = {}) {
         access_token: `token-${Date.now()}`,
         token_type: "Bearer",
         expires_in: accessSeconds,
-        user: USER,
+        user: { ...USER, role: mock.role },
       });
     };
     if (pathname === "/api/auth/login") {
@@ -139,22 +150,45 @@ export async function startMock({ port = 0, accessSeconds = 600 } = {}) {
       if (mock.activeStatus !== 200) return problem(mock.activeStatus, "forbidden", "");
       return json(200, { calls: [...mock.calls.values()].filter(isActive) });
     }
-    const [, id, part] = /^\/api\/calls\/([^/]+)(?:\/(\w+))?$/.exec(pathname) ?? [];
+    const records = [...mock.calls.values()].toSorted((a, b) => (a.started_at < b.started_at ? 1 : -1));
+    if (pathname === "/api/calls") return json(200, { calls: records, next_cursor: null });
+    if (pathname === "/api/calls/stats") {
+      const active = records.filter(isActive).length;
+      return json(200, {
+        total: records.length,
+        today: records.length,
+        active,
+        needs_attention: 2,
+        average_duration_seconds: 204,
+      });
+    }
+    if (pathname === "/api/calls/analytics")
+      return json(200, makeAnalytics(searchParams.get("bucket") ?? "day"));
+    if (pathname === "/api/numbers") return json(200, { numbers: [] });
+    const [, id, part, rest] = /^\/api\/calls\/([^/]+)(?:\/([\w-]+))?(?:\/(\w+))?$/.exec(pathname) ?? [];
     if (id !== undefined) {
       const call = mock.calls.get(id);
       if (call === undefined) return problem(404, "not_found", "No such call.");
       if (part === undefined) return json(200, call);
       if (part === "events") return json(200, { events: mock.events.get(id) });
       if (part === "listeners") return json(200, { listeners: [] });
-      if (part === "sessions") {
-        if (mock.sessionProblem !== null) return problem(...mock.sessionProblem);
-        const session = { id: "ses_1", mode: "listen", token: "grant", ice_servers: [], expires_at: now() };
-        // Another name for the same place: to the browser, as in life, the gateway is another origin.
-        return json(201, {
-          ...session,
-          whep_url: `${mock.url.replace("127.0.0.1", "localhost")}/whep/${id}`,
-        });
-      }
+      if (part === "transcript") return json(204, null);
+      if (part === "sessions" && request.method === "POST" && mock.sessionProblem !== null)
+        return problem(...mock.sessionProblem);
+      // Another name for the same place: to the browser, as in life, the gateway is another origin.
+      const whepUrl = `${mock.url.replace("127.0.0.1", "localhost")}/whep/${id}`;
+      const session = (mode) => ({
+        id: "ses_1",
+        mode,
+        token: "grant",
+        ice_servers: [],
+        expires_at: now(),
+        whep_url: whepUrl,
+      });
+      const text = await textOf(request);
+      const body = text === "" ? {} : JSON.parse(text);
+      if (handleSpeaking({ mock, method: request.method, id, part, rest, body, json, session }))
+        return undefined;
     }
     if (pathname.startsWith("/whep/")) {
       if (request.method === "OPTIONS") return response.writeHead(200, CORS).end();
@@ -190,6 +224,11 @@ export function makeCall(number, changes = {}) {
     summary: null,
     tags: [],
     notes: null,
+    route: "agent",
+    answered_by: null,
+    rings: false,
+    bot: null,
+    held: false,
     listeners: 0,
     media: { live: true, tracks: ["inbound", "outbound"], gateway: "node_1" },
     ...changes,

@@ -17,6 +17,7 @@ import "./styles/speaking.css";
 import "./styles/records.css";
 import "./styles/transcript.css";
 import "./styles/settings.css";
+import "./styles/analytics.css";
 
 const partyline = createPartyline();
 const queries = createQueries();

@@ -4,6 +4,7 @@ export const paths = {
   call: "/calls/$callId",
   records: "/records",
   record: "/records/$callId",
+  analytics: "/analytics",
   settings: "/settings",
   account: "/settings/account",
   organization: "/settings/organization",

@@ -6,6 +6,7 @@ import {
   redirect,
 } from "@tanstack/react-router";
 import AccountPage from "./pages/AccountPage.tsx";
+import AnalyticsPage from "./pages/AnalyticsPage.tsx";
 import AuditPage from "./pages/AuditPage.tsx";
 import BrokenPage from "./pages/BrokenPage.tsx";
 import CallPage from "./pages/CallPage.tsx";
@@ -22,6 +23,7 @@ import RootPage from "./pages/RootPage.tsx";
 import SettingsRoom, { AdminsOnly } from "./pages/SettingsRoom.tsx";
 import { paths } from "./paths.ts";
 import { readFilters } from "./state/recordFilters.ts";
+import { readSpan } from "./state/useAnalytics.ts";
 
 const root = createRootRoute({
   component: RootPage,
@@ -59,6 +61,13 @@ const record = createRoute({
   errorComponent: BrokenPage,
 });
 
+const analytics = createRoute({
+  getParentRoute: () => root,
+  path: paths.analytics,
+  validateSearch: readSpan,
+  component: AnalyticsPage,
+});
+
 const settings = createRoute({
   getParentRoute: () => root,
   path: paths.settings,
@@ -93,6 +102,7 @@ const routeTree = root.addChildren([
   home,
   live.addChildren([calls, call]),
   records.addChildren([record]),
+  analytics,
   settings.addChildren([
     settingsHome,
     account,

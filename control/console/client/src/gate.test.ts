@@ -18,9 +18,8 @@ beforeEach(() => {
   [words, ends] = [[], []];
   gate = new Gate({
     url: "wss://gateway.example/whep/call_1/secret/mic",
-    token: "grant",
-    open: (url, protocols) => {
-      socket = new FakeSocket(url, protocols);
+    open: (url) => {
+      socket = new FakeSocket(url);
       return socket.asSocket();
     },
     beat: (ms, onTick) => {
@@ -33,11 +32,6 @@ beforeEach(() => {
 });
 
 const said = () => socket.sent.map((text) => (JSON.parse(text) as { talk: boolean }).talk);
-
-test("the token travels beside the address, not in it", () => {
-  expect(socket.url).toBe("wss://gateway.example/whep/call_1/secret/mic");
-  expect(socket.protocols).toEqual(["bearer.grant"]);
-});
 
 test("it says that nobody wants to be heard, again and again", async () => {
   socket.accept();
@@ -95,6 +89,16 @@ test("a lost socket is said once", () => {
   expect(ends).toEqual(["lost"]);
   gate.want(true);
   expect(said()).toEqual([false]);
+});
+
+test("a network that is gone ends it, whatever the socket thinks", () => {
+  socket.accept();
+  socket.say(nobody);
+  gate.want(true);
+  socket.say(heard);
+  gate.cut();
+  expect(ends).toEqual(["lost"]);
+  expect(socket.readyState).toBe(3);
 });
 
 test("a page that slept does not go on as if it had not", () => {

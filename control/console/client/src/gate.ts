@@ -35,11 +35,9 @@ export type Beat = (ms: number, tick: () => void) => () => void;
 
 /** What a gate needs of its surroundings. */
 export interface GateOptions {
-  /** `wss://gateway/whep/call/session/mic` */
+  /** `wss://gateway/whep/call/session/mic`: who knows the session's own name may open it, and the newest one counts. */
   readonly url: string;
-  /** What the session was opened with. It travels as a subprotocol, so that it stands in no log of addresses. */
-  readonly token: string;
-  readonly open: (url: string, protocols: string[]) => Socket;
+  readonly open: (url: string) => Socket;
   /** Must go on in a tab that nobody looks at. */
   readonly beat: Beat;
   readonly onWord: (word: GateWord) => void;
@@ -72,7 +70,7 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#options = options;
-    this.#socket = options.open(options.url, [`bearer.${options.token}`]);
+    this.#socket = options.open(options.url);
     this.#socket.addEventListener("open", () => {
       if (this.#over) return;
       this.#dueSince = Date.now();
@@ -96,6 +94,11 @@ export class Gate {
     this.#wanted = talk;
     this.#dueSince = Date.now();
     this.#say();
+  }
+
+  /** The network is gone: what the gateway last said is true no more, whatever the socket thinks. */
+  cut(): void {
+    this.#end("lost");
   }
 
   /** Lets go of it. */

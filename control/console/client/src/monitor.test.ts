@@ -85,7 +85,7 @@ function create(more: Partial<MonitorOptions> = {}): CallMonitor {
 function createSpeaking(): CallMonitor {
   const speaker = Object.assign(new FakeSpeaker(), {
     expect: (begin: string) => void spoken.push(`expect ${begin}`),
-    attach: ({ id, mode, gateUrl, token }: Way) => void spoken.push(`${id} ${mode} ${gateUrl} ${token}`),
+    attach: ({ id, mode, gateUrl }: Way) => void spoken.push(`${id} ${mode} ${gateUrl}`),
     lost: () => void spoken.push("lost"),
     detach: () => void spoken.push("detach"),
   });
@@ -388,7 +388,7 @@ test("who may speak offers room for a microphone and puts nothing in it", async 
   await live();
   expect(peer().directions).toEqual(["sendrecv"]);
   expect(peer().sent).toEqual([]);
-  expect(spoken).toEqual(["ses_1 listen wss://gateway.example/whep/call_1/secret/mic grant"]);
+  expect(spoken).toEqual(["ses_1 listen wss://gateway.example/whep/call_1/secret/mic"]);
   monitor.stop();
   expect(spoken.at(-1)).toBe("detach");
 });

@@ -211,8 +211,8 @@ class WhepMonitor implements CallMonitor {
     const { stream, voices } = session;
     this.#options.sound.play(stream, voices);
     this.#state.set({ kind: "live", reception: { ...NO_RECEPTION, voices } });
-    const { sender, gateUrl, token } = session;
-    this.#options.speaker?.attach({ id: grant.id, mode: grant.mode, sender, gateUrl, token });
+    const { sender, gateUrl } = session;
+    this.#options.speaker?.attach({ id: grant.id, mode: grant.mode, sender, gateUrl });
     const meter = new ReceptionMeter(voices);
     const read = async () => {
       const report = await session.peer.getStats();

@@ -20,7 +20,6 @@ const way = (changes: Partial<Way> = {}): Way => ({
   mode: "listen",
   sender: peer.sender,
   gateUrl: "wss://gateway.example/whep/call_1/secret/mic",
-  token: "grant",
   ...changes,
 });
 const make = (changes: Partial<SpeakerOptions> = {}) =>
@@ -30,8 +29,8 @@ const make = (changes: Partial<SpeakerOptions> = {}) =>
       asked.push(`${session} ${mode}`);
       return answer === null ? Promise.resolve() : Promise.reject(new ApiError(answer));
     },
-    openGate: (url, protocols) => {
-      const socket = new FakeSocket(url, protocols);
+    openGate: (url) => {
+      const socket = new FakeSocket(url);
       sockets.push(socket);
       return socket.asSocket();
     },
@@ -229,6 +228,14 @@ test("a gate that is lost shuts, comes back, and stays shut", async () => {
   expect(wants()).toBe(false);
   speaker.hold(true);
   expect(state()).toMatchObject({ talk: "held", fell: null });
+});
+
+test("without a network nobody hears, at once", async () => {
+  await change("join");
+  speaker.keepOpen(true);
+  says("join", true, ["caller"]);
+  speaker.cut();
+  expect(state()).toMatchObject({ audience: "nobody", talk: "off", fell: "lost" });
 });
 
 test("an opening that is not confirmed is over", async () => {

@@ -56,6 +56,8 @@ export interface CallSpeaker {
   readonly arm: () => Promise<boolean>;
   /** The page is looked at no more: what is held is let go of. */
   readonly away: () => void;
+  /** The network is gone, as the system says: nobody is heard any more. */
+  readonly cut: () => void;
 }
 
 /** The connection to speak over. */
@@ -67,7 +69,6 @@ export interface Way {
   readonly sender: Pick<RTCRtpSender, "replaceTrack">;
   /** Where the gate is held open. */
   readonly gateUrl: string;
-  readonly token: string;
 }
 
 /**
@@ -81,7 +82,7 @@ export interface SpeakerOptions {
   readonly mouth: Mouth;
   /** Asks control for another mode. Resolves when it is granted. */
   readonly changeMode: (session: string, mode: Mode) => Promise<unknown>;
-  readonly openGate: (url: string, protocols: string[]) => Socket;
+  readonly openGate: (url: string) => Socket;
   readonly beat: Beat;
 }
 
@@ -247,6 +248,10 @@ export class Speaker implements CallSpeaker {
     this.#unwatch = () => leave.forEach((each) => each());
   }
 
+  readonly cut = (): void => {
+    this.#gate?.cut();
+  };
+
   #maySpeak(): boolean {
     const { armed, mode, wanted } = this.#state.get();
     return armed && mode !== "listen" && wanted === null;
@@ -311,7 +316,6 @@ export class Speaker implements CallSpeaker {
     const { openGate, beat } = this.#options;
     this.#gate = new Gate({
       url: way.gateUrl,
-      token: way.token,
       open: openGate,
       beat,
       onWord: (word) => this.#take(word),

@@ -107,11 +107,6 @@ export class WhepSession {
     return `${this.#url.replace(/^http/, "ws")}/mic`;
   }
 
-  /** What it was opened with. */
-  get token(): string {
-    return this.#target.token;
-  }
-
   /** Finds a new way to the same session: after a change of network its address is another. */
   async restart(signal: AbortSignal): Promise<void> {
     const { peer } = this;

@@ -15,6 +15,7 @@ const ACTIVE = { "data-active": "true" };
 export const ROOMS = [
   { path: paths.calls, name: "Live calls", short: "Live", icon: "phone" },
   { path: paths.records, name: "Records", short: "Records", icon: "records" },
+  { path: paths.analytics, name: "Analytics", short: "Analytics", icon: "bars" },
   { path: paths.settings, name: "Settings", short: "Settings", icon: "settings" },
 ] as const;
 

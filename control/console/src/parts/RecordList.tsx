@@ -15,6 +15,7 @@ import { type Records, useRecords } from "../state/useRecords.ts";
 import { useShortcuts } from "../state/useShortcuts.ts";
 import { newCalls } from "../words/call.ts";
 import { timeOfDay } from "../words/time.ts";
+import { ExportButton } from "./ExportButton.tsx";
 import { Icon } from "./Icon.tsx";
 import { Loaded } from "./Loaded.tsx";
 import { moveFocus } from "./moveFocus.ts";
@@ -60,7 +61,10 @@ export function RecordList({ openId }: { openId: string | undefined }): ReactEle
       <div className="list-head">
         <div className="list-top">
           <h1 id="list-title">Records</h1>
-          <RefreshButton records={records} />
+          <span className="list-actions">
+            <ExportButton filters={filters} />
+            <RefreshButton records={records} />
+          </span>
         </div>
         <StatCards />
         <SearchBox

@@ -12,8 +12,11 @@ export function TalkBar(props: { speaker: CallSpeaker; state: SpeakerState }): R
   const button = useRef<HTMLButtonElement>(null);
   const byPointer = useRef(false);
   useEffect(() => {
-    // Who has just chosen a mode by its button goes on with the next act; nobody's focus is taken for it.
-    if (canTalk && (document.activeElement?.closest(".modes") ?? null) !== null) button.current?.focus();
+    // Who has just chosen a mode goes on with the second act. Where the focus stays on another button of the player,
+    // the space bar would press that; who is busy elsewhere on the page keeps it.
+    const { activeElement } = document;
+    const isHere = activeElement === document.body || (activeElement?.closest(".player") ?? null) !== null;
+    if (canTalk && isHere) button.current?.focus();
   }, [canTalk]);
   const onDown = (event: PointerEvent<HTMLButtonElement>) => {
     if (event.button !== 0) return;

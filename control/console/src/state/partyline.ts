@@ -71,7 +71,7 @@ export function createPartyline(): Partyline {
             speaker: new Speaker({
               mouth,
               changeMode: (session, mode) => api.changeMode(callId, session, mode),
-              openGate: (url, protocols) => new WebSocket(url, protocols),
+              openGate: (url) => new WebSocket(url),
               beat: steadyBeat,
             }),
           }
@@ -92,6 +92,7 @@ export function createPartyline(): Partyline {
     }
   });
   window.addEventListener("online", feed.retryNow);
+  window.addEventListener("offline", () => desk.current.get()?.speaker?.cut());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") feed.retryNow();
     else desk.current.get()?.speaker?.away();

@@ -8,7 +8,7 @@ export class FakeSocket extends EventTarget {
   readonly sent: string[] = [];
   readyState = 0;
 
-  constructor(url: string, protocols: string[]) {
+  constructor(url: string, protocols: string[] = []) {
     super();
     this.url = url;
     this.protocols = protocols;

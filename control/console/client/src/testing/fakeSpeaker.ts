@@ -44,4 +44,8 @@ export class FakeSpeaker implements CallSpeaker {
   readonly away = (): void => {
     this.done.push("away");
   };
+
+  readonly cut = (): void => {
+    this.done.push("cut");
+  };
 }
