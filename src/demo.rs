@@ -3,8 +3,14 @@
 //! The calls are simulated, but nothing else is: each is a signed webhook, its TwiML, and a signed
 //! WebSocket, exactly as they come from Twilio.
 
+use std::error::Error;
+
 use common::AccountSid;
+use loadtest::api::{Console, Method};
+use loadtest::bot::Bot;
 use loadtest::twilio::{Account, Exchange};
+use loadtest::voices;
+use serde_json::json;
 
 use crate::node::Addrs;
 use crate::settings::{Planes, Raw, Settings, SettingsError};
@@ -18,6 +24,8 @@ const TENANT: &str = "Demo Telecom";
 const ACCOUNT_SID: &str = "AC00000000000000000000000000000de0";
 const AUTH_TOKEN: &str = "demo-auth-token";
 const NUMBER: &str = "+15550100100";
+/// Where a bot answers.
+const BOT_NUMBER: &str = "+15550100300";
 const DIAL: &str = "+15550100200";
 
 /// The settings of a demo: what is set, with the demo's tenant and a data directory of its own.
@@ -73,21 +81,52 @@ pub fn welcome(addrs: &Addrs) {
     println!();
     println!("    Metrics   http://{}/metrics", addrs.admin);
     println!();
-    println!("  Sign in, choose a call, press Listen. Ctrl-C ends it all.");
+    println!(
+        "  Sign in, choose a call, press Listen. Calls to {BOT_NUMBER} are answered by a bot: whisper to it,"
+    );
+    println!("  join the call, or take over from it. Ctrl-C ends it all.");
     println!();
 }
 
 /// Places calls for as long as the process lives.
 pub async fn calls(addrs: Addrs, twilio: Exchange) {
+    let mut numbers = vec![NUMBER.to_owned()];
+    // Held: it answers for as long as there are calls.
+    let bot = match bot(&addrs).await {
+        Ok(bot) => {
+            numbers.push(BOT_NUMBER.to_owned());
+            Some(bot)
+        }
+        Err(error) => {
+            tracing::warn!(error = error.to_string(), "the demo has no bot");
+            None
+        }
+    };
     let config = loadtest::demo::Config {
         voice_url: format!("{}/api/twilio/voice", addrs.public_url),
         status_url: Some(format!("{}/api/twilio/status", addrs.public_url)),
         account: account(),
         exchange: Some(twilio),
-        numbers: vec![NUMBER.to_owned()],
+        numbers,
         seed: 1,
     };
     loadtest::demo::run(config, std::future::pending()).await;
+    drop(bot);
+}
+
+/// A bot that answers calls to a number of its own.
+async fn bot(addrs: &Addrs) -> Result<Bot, Box<dyn Error + Send + Sync>> {
+    let says = voices::all().first().ok_or("there are no voices")?.audio().1;
+    let bot = Bot::start(says).await?;
+    let console = Console::login(&addrs.public_url.parse()?, EMAIL, PASSWORD).await?;
+    let settings = json!({ "bot": { "kind": "stream", "url": bot.url() } });
+    let number = json!({ "number": BOT_NUMBER, "label": "Bot", "route": "agent", "settings": settings });
+    // In an old folder the number is there, with the port of a bot that is gone.
+    if console.send(Method::POST, "/api/numbers", number).await.is_err() {
+        let path = format!("/api/numbers/{}", BOT_NUMBER.replace('+', "%2B"));
+        console.send(Method::PATCH, &path, json!({ "settings": settings })).await?;
+    }
+    Ok(bot)
 }
 
 #[cfg(test)]

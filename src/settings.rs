@@ -19,6 +19,7 @@ mod keys;
 mod oidc;
 mod planes;
 mod raw;
+mod speech;
 mod tls;
 
 pub use self::effective::{Effective, Source};
@@ -28,6 +29,7 @@ pub use self::keys::{new_signing_key, verifying_key};
 pub use self::planes::Planes;
 use self::raw::PREFIX;
 pub use self::raw::Raw;
+pub use self::speech::Voices;
 
 /// A setting that cannot be used. Its text is one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +88,8 @@ pub struct Settings {
     pub gateway_origins: Vec<String>,
     /// What the gateway may carry.
     pub gateway_limits: Limits,
+    /// What speaks in it.
+    pub gateway_voices: Voices,
     /// What ICE announces instead.
     pub gateway_public_ips: Vec<IpAddr>,
     /// What both planes speak TLS with.
@@ -171,6 +175,7 @@ impl Settings {
             gateway_origins: list(raw.gateway_origins.as_deref()).map(str::to_owned).collect(),
             gateway_threads: threads(raw.gateway_threads.as_deref())?,
             gateway_limits: Limits::from_raw(&raw)?,
+            gateway_voices: Voices::from_raw(&raw)?,
             gateway_public_ips: list(raw.gateway_public_ips.as_deref())
                 .map(|ip| parse("gateway_public_ips", ip))
                 .collect::<Result<_, _>>()?,
@@ -378,12 +383,42 @@ mod tests {
                 &[("PARTYLINE_GATEWAY_CPU_PERCENT", "101")],
                 "PARTYLINE_GATEWAY_CPU_PERCENT: must be from 1 to 100",
             ),
+            (
+                &[("PARTYLINE_GATEWAY_TTS", "x")],
+                "PARTYLINE_GATEWAY_TTS: must be espeak, elevenlabs or openai",
+            ),
+            (&[("PARTYLINE_GATEWAY_TTS", "elevenlabs")], "PARTYLINE_GATEWAY_TTS: ElevenLabs needs a key"),
+            (&[("PARTYLINE_GATEWAY_TTS_VOICE", "-x")], "PARTYLINE_GATEWAY_TTS_VOICE: must be letters"),
+            (&[("PARTYLINE_GATEWAY_TTS_MODEL", "x")], "PARTYLINE_GATEWAY_TTS_MODEL: is not for espeak"),
+            (&[("PARTYLINE_GATEWAY_OPENAI_URL", "ws://x")], "PARTYLINE_GATEWAY_OPENAI_URL: must be http(s)"),
+            (
+                &[("PARTYLINE_GATEWAY_OPENAI_API_KEY", "")],
+                "PARTYLINE_GATEWAY_OPENAI_API_KEY is set but empty",
+            ),
             (&[("PARTYLINE_GATEWAY_THREADS", "65")], "PARTYLINE_GATEWAY_THREADS: must be from 1 to 64"),
             (&[("PARTYLINE_GATEWAY_PUBLIC_IPS", "192.0.2.1,x")], "PARTYLINE_GATEWAY_PUBLIC_IPS: x"),
         ] {
             let error = environment(variables).and_then(up).unwrap_err().to_string();
             assert!(error.contains(says) && !error.contains('\n'), "{variables:?}: {error}");
         }
+    }
+
+    #[test]
+    fn one_url_and_one_key_of_openai_are_for_speech_and_for_bots() {
+        let raw = environment(&[
+            ("PARTYLINE_GATEWAY_TTS", "openai"),
+            ("PARTYLINE_GATEWAY_TTS_VOICE", "echo"),
+            ("PARTYLINE_GATEWAY_OPENAI_URL", "https://x.example/openai/"),
+            ("PARTYLINE_GATEWAY_OPENAI_API_KEY", "hush"),
+        ]);
+        let voices = up(raw.unwrap()).unwrap().gateway_voices;
+        assert_eq!(voices.bot.openai_url, "wss://x.example/openai/v1/realtime");
+        assert_eq!(
+            (voices.speech.openai.url.as_str(), voices.bot.openai_key.is_some()),
+            ("https://x.example/openai", true)
+        );
+        assert_eq!(voices.speech.openai.voice, "echo");
+        assert!(!format!("{voices:?}").contains("hush"));
     }
 
     #[test]

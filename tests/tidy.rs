@@ -87,11 +87,14 @@ const WITHOUT_A_TENANT: &[&str] = &[
     // Whose audit log there is to check.
     "tenant_list",
     // What a gateway holds, for all tenants at once: ids only.
+    "node_calls_asked",
     "node_list",
     "node_sessions",
+    "node_sessions_asked",
     "node_streams",
     // Housekeeping: where there is something to do.
     "calls_still",
+    "calls_waiting",
     "tenants_with_old_seals",
     "tenants_with_old_sign_ins",
     "tenants_with_settings",

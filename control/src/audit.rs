@@ -36,12 +36,34 @@ words! {
         SessionGranted => "session.granted",
         /// Somebody's connection to a call began to carry audio.
         SessionStarted => "session.started",
-        /// What somebody's connection may do was changed.
+        /// Somebody asked that a connection may do something else.
+        SessionAsked => "session.asked",
+        /// What somebody's connection may do has changed: from when in the call's audio on.
         SessionChanged => "session.changed",
         /// Somebody's connection to a call is over: from when to when they heard it.
         SessionEnded => "session.ended",
         /// Somebody asked for the end of a connection.
         SessionClosed => "session.closed",
+        /// An agent answered a call.
+        CallAnswered => "call.answered",
+        /// Somebody took a call over.
+        CallTakenOver => "call.taken_over",
+        /// A caller was put on hold, or taken off it.
+        CallHeld => "call.held",
+        /// Somebody ended a call.
+        CallEnded => "call.ended",
+        /// Somebody put a caller through to somebody else.
+        CallTransferred => "call.transferred",
+        /// Keys were sent to the caller's side.
+        KeysSent => "keys.sent",
+        /// A call's bot was paused.
+        BotPaused => "bot.paused",
+        /// A call was handed back to its bot.
+        BotResumed => "bot.resumed",
+        /// A line was written to be spoken.
+        LineAdded => "line.added",
+        /// One line, or all, were to be spoken no more.
+        LineCancelled => "line.cancelled",
         /// A call's record was changed.
         CallChanged => "call.changed",
         /// A call's record was removed, by a person or by age.

@@ -1,6 +1,6 @@
 //! What the tests and measurements of this crate may do that no client may. Not for anybody else.
 
-use common::{CallId, TenantId};
+use common::{CallId, TenantId, UserId};
 use time::OffsetDateTime;
 
 use crate::jobs::retention;
@@ -35,6 +35,7 @@ impl Backstage {
             ("number", CallFilter { number: Some("+15550100".to_owned()), ..all() }),
             ("words", CallFilter { words: words("anne 4155550111"), ..all() }),
             ("sid", CallFilter { call: format!("CA{:032x}", 1).parse().ok(), ..all() }),
+            ("answerer", CallFilter { answered_by: Some(UserId::new()), ..all() }),
             (
                 "all at once",
                 CallFilter {
@@ -44,6 +45,7 @@ impl Backstage {
                     number: Some("+15550100".to_owned()),
                     words: words("anne"),
                     call: None,
+                    answered_by: Some(UserId::new()),
                     from: some,
                     to: some,
                 },
@@ -95,6 +97,8 @@ impl Backstage {
             detected_language: said.language,
             is_final: said.is_final,
             replaces: said.replaces,
+            say: None,
+            outcome: None,
         };
         let mut txn = self.app.store.begin(tenant).await?;
         let seq = txn.message_put(tenant, call, &new, OffsetDateTime::now_utc()).await?;

@@ -63,6 +63,16 @@ pub enum ApiError {
     /// Too often. Come back after this time.
     #[error("too many requests")]
     TooMany(Duration),
+    /// Twilio did not do what was asked of it.
+    #[error("{detail}")]
+    Upstream {
+        /// The stable code.
+        code: &'static str,
+        /// For the client's developer.
+        detail: String,
+        /// The same may work after this time. `None`: it will not, by itself.
+        again: Option<Duration>,
+    },
     /// Not now. Come back after this time.
     #[error("busy, try again")]
     Unavailable(Duration),
@@ -94,6 +104,7 @@ impl ApiError {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::Upstream { code, .. } => (StatusCode::BAD_GATEWAY, code),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) | Self::Panic => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
@@ -157,7 +168,7 @@ impl IntoResponse for ApiError {
             Self::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Self::TooMany(wait) | Self::Unavailable(wait) => {
+            Self::TooMany(wait) | Self::Unavailable(wait) | Self::Upstream { again: Some(wait), .. } => {
                 // Rounded up: a client that waits as told must not be too early.
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));

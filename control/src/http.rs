@@ -18,6 +18,7 @@ use crate::audit::Action;
 use crate::auth::{Asker, Client};
 use crate::console;
 use crate::error::ApiError;
+use crate::trace;
 
 /// How long a request may take, body and all.
 const REQUEST: Duration = Duration::from_secs(15);
@@ -51,6 +52,7 @@ pub(crate) fn router(app: App) -> Router {
         .layer(from_fn(limit))
         .layer(from_fn(set_headers))
         .layer(from_fn_with_state(app.clone(), measure))
+        .layer(from_fn(trace::follow))
         .with_state(app)
 }
 

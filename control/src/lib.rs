@@ -21,6 +21,7 @@ mod live;
 mod metrics;
 mod model;
 mod store;
+mod trace;
 mod twilio;
 
 use std::collections::HashSet;

@@ -5,8 +5,8 @@ mod numbers;
 use std::fmt;
 use std::str::FromStr;
 
-use common::token::Mode;
-use common::{CallId, CallSid, NodeId, RecordingSid, SessionId, TenantId, UserId};
+use common::token::{Mode, Side};
+use common::{CallId, CallSid, NodeId, RecordingSid, SessionId, UserId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -57,9 +57,13 @@ macro_rules! words {
 
 mod live;
 mod messages;
+mod speaking;
+mod tenants;
 
 pub use live::{LiveEvent, LiveSnapshot, SnapshotWord};
-pub use messages::{Message, MessageType, Sender, TranscriptLine};
+pub use messages::{Message, MessageType, Outcome, Sender, TranscriptLine};
+pub use speaking::{BotSettings, CallBot, ModeWord, SideWord, Waiting, is_language, is_voice};
+pub use tenants::{Tenant, TenantSettings};
 pub(crate) use words;
 
 words! {
@@ -85,6 +89,8 @@ words! {
         CallsWrite => "calls:write",
         /// Open and end connections to calls.
         CallsListen => "calls:listen",
+        /// Be heard in calls, speak by text or bot, hold, end and transfer them.
+        CallsSpeak => "calls:speak",
         /// Read the numbers.
         NumbersRead => "numbers:read",
         /// Add, change and remove numbers.
@@ -156,12 +162,16 @@ words! {
         CallMedia => "call.media",
         /// A person's connection carries audio.
         SessionStarted => "session.started",
+        /// What a person's connection may do has changed.
+        SessionChanged => "session.changed",
         /// A person's connection is over.
         SessionEnded => "session.ended",
         /// Something was said, and is written down as it stays.
         TranscriptFinal => "transcript.final",
         /// Something was spoken into it that was written.
         MessageSent => "message.sent",
+        /// Something needs a person now.
+        AlertRaised => "alert.raised",
     }
 }
 
@@ -209,6 +219,16 @@ pub struct Call {
     pub tags: Vec<String>,
     /// What people wrote about it.
     pub notes: Option<String>,
+    /// What its TwiML did. Who hears a call of route `agent` can speak in it. `null`: it is older than this is kept.
+    pub route: Option<Route>,
+    /// The person in the console who answered it, and whose it is.
+    pub answered_by: Option<Person>,
+    /// Whether it waits for a person to answer it in the console.
+    pub rings: bool,
+    /// What its bot does. `null`: it has none, or it has not come yet.
+    pub bot: Option<CallBot>,
+    /// Whether the caller is on hold.
+    pub held: bool,
     /// How many people hear it now.
     pub listeners: i64,
     /// Its audio.
@@ -314,6 +334,10 @@ pub struct Listener {
     /// What the connection may do.
     #[schema(value_type = ModeWord)]
     pub mode: Mode,
+    /// On which side of the call they are.
+    #[serde(default)]
+    #[schema(value_type = SideWord)]
+    pub side: Side,
     /// Since when it carries audio.
     #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
@@ -351,53 +375,6 @@ pub struct Quality {
     /// When the browser reported.
     #[serde(with = "time::serde::rfc3339")]
     pub reported_at: OffsetDateTime,
-}
-
-/// What a person's connection may do.
-#[derive(ToSchema)]
-#[schema(as = Mode, rename_all = "snake_case")]
-#[expect(dead_code, reason = "stands for common's type in the API description")]
-pub enum ModeWord {
-    /// Hears everyone, is heard by nobody.
-    Listen,
-    /// Hears everyone, is heard by the agent side only.
-    Whisper,
-    /// Hears everyone else, is heard by everyone.
-    Join,
-    /// As join, with the AI paused.
-    Takeover,
-}
-
-/// A customer of this installation.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Tenant {
-    /// Its id.
-    #[schema(value_type = String)]
-    pub id: TenantId,
-    /// Its name.
-    pub name: String,
-}
-
-/// What a tenant's admins decide for it.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct TenantSettings {
-    /// Days after which what is kept of a call that is over is deleted, 1 to 3650, counted from its begin.
-    /// `null`: never.
-    #[schema(minimum = 1, maximum = 3650)]
-    pub retention_days: Option<u16>,
-    /// What callers of all numbers are told first that have no disclosure of their own. `null`: nothing.
-    pub disclosure: Option<Disclosure>,
-}
-
-impl TenantSettings {
-    /// Whether these can be: what types cannot say.
-    pub fn check(&self) -> Result<(), &'static str> {
-        match self.retention_days {
-            Some(days) if !(1..=3650).contains(&days) => Err("retention_days must be between 1 and 3650"),
-            _ => self.disclosure.as_ref().map_or(Ok(()), Disclosure::check),
-        }
-    }
 }
 
 /// A person who signs in.

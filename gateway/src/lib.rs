@@ -57,6 +57,10 @@ pub struct Config {
     pub listen: listen::Config,
     /// What may be carried, beyond the limits that ingest and listen have themselves.
     pub budget: budget::Config,
+    /// Bots that answer calls.
+    pub bot: bot::BotConfig,
+    /// What makes speech of text.
+    pub speech: speech::SpeechConfig,
 }
 
 /// Why a gateway did not start.

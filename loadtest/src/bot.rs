@@ -1,6 +1,6 @@
 //! A bot that answers calls: a server of Twilio's Media Streams protocol, as a voice-AI company runs one.
 //!
-//! It knows nothing of Partyline. It says a tone without end, in stretches of half a second with a mark behind each, as
+//! It knows nothing of Partyline. It says something over and over, in stretches of half a second with a mark behind each, as
 //! one that makes speech does, and keeps what it hears.
 
 use std::io;
@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::audio::{RATE, ulaw};
+use crate::audio::{Audio, RATE, ulaw};
 use crate::tone::Tone;
 
 /// How much it says at a time.
@@ -46,12 +46,12 @@ struct Shared {
 }
 
 impl Bot {
-    /// Serves on a port of its own, and says this.
+    /// Serves on a port of its own, and says this on each call from the beginning.
     ///
     /// # Errors
     ///
     /// When there is no port.
-    pub async fn start(says: Tone) -> io::Result<Self> {
+    pub async fn start(says: Audio) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("ws://{}/media", listener.local_addr()?);
         let (shared, mut server) = (Arc::new(Shared::default()), JoinSet::new());
@@ -61,7 +61,7 @@ impl Bot {
                 let mut talking = JoinSet::new();
                 while let Ok((stream, _)) = listener.accept().await {
                     shared.connections.fetch_add(1, Ordering::SeqCst);
-                    talking.spawn(talk(stream, shared.clone(), says));
+                    talking.spawn(talk(stream, shared.clone(), says.clone()));
                 }
             }
         });
@@ -99,11 +99,9 @@ impl Bot {
     }
 }
 
-async fn talk(stream: TcpStream, shared: Arc<Shared>, says: Tone) {
+async fn talk(stream: TcpStream, shared: Arc<Shared>, says: Audio) {
     let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
-    let mut pcm = vec![0; RATE as usize / 2];
-    says.add_to(&mut pcm, RATE, 8000);
-    let payload = STANDARD.encode(ulaw::encode_all(&pcm));
+    let (mut ulaw, mut at) = ([0; RATE as usize / 2], 0);
     let (mut stretch, mut look) = (tokio::time::interval(STRETCH), tokio::time::interval(LOOK));
     let mut sid = Value::Null;
     loop {
@@ -123,6 +121,9 @@ async fn talk(stream: TcpStream, shared: Arc<Shared>, says: Tone) {
                 }
             }
             _ = stretch.tick(), if sid.is_string() => {
+                says.fill(at, true, &mut ulaw);
+                at += ulaw.len() as u64;
+                let payload = STANDARD.encode(ulaw);
                 let media = json!({ "event": "media", "streamSid": sid, "media": { "payload": payload } });
                 let mark = json!({ "event": "mark", "streamSid": sid, "mark": { "name": "half a second" } });
                 for message in [media, mark] {

@@ -77,6 +77,8 @@ impl Settings {
             ingest: gateway::ingest::Config::default(),
             listen: gateway::listen::Config::default(),
             budget: gateway::budget::Config::default(),
+            bot: self.gateway_voices.bot.clone(),
+            speech: self.gateway_voices.speech.clone(),
         };
         self.gateway_limits.apply(&mut config);
         config

@@ -75,6 +75,20 @@ keys! {
     gateway_cpu_percent,
     /// Gateway: who hears mu-law instead of Opus: `auto` (who prefers it, and who needs one encoder too many), `off`, `always` [default: auto]
     gateway_pcmu,
+    /// Gateway: what makes speech of text: `espeak` (espeak-ng on this machine), `elevenlabs`, `openai` [default: espeak]
+    gateway_tts,
+    /// Gateway: its voice when a line names none [default: one of the provider's]
+    gateway_tts_voice,
+    /// Gateway: its model, of ElevenLabs or OpenAI [default: a fast one of the provider's]
+    gateway_tts_model,
+    /// Gateway: the key for ElevenLabs
+    gateway_elevenlabs_api_key(secret),
+    /// Gateway: base of ElevenLabs' API, so that a stand-in can be used [default: https://api.elevenlabs.io]
+    gateway_elevenlabs_url,
+    /// Gateway: the key for OpenAI: for bots of its Realtime API, and for speech
+    gateway_openai_api_key(secret),
+    /// Gateway: base of OpenAI's API, or of a server that has the same [default: https://api.openai.com]
+    gateway_openai_url,
     /// Addresses that ICE announces instead, separated by commas: needed behind a port forward
     gateway_public_ips,
     /// PEM file: the certificate and its chain; both planes then serve https and wss instead of http and ws

@@ -20,7 +20,7 @@ const HEARD: f32 = 2000.0;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_answers_is_paused_handed_back_to_and_dies() {
     let here = Installation::start().await;
-    let bot = Bot::start(BOT).await.unwrap();
+    let bot = Bot::start(tone(BOT.0)).await.unwrap();
     let settings =
         json!({ "bot": { "kind": "stream", "url": bot.url(), "parameters": { "campaign": "spring" } } });
     set_number(&here, json!({ "route": "agent", "settings": settings })).await;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
+use common::UserId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -18,7 +19,7 @@ use utoipa_axum::routes;
 use super::extract::{Json, Path, Query, check_text, some};
 use crate::App;
 use crate::audit::Action;
-use crate::auth::{By, CallsRead, CallsWrite};
+use crate::auth::{By, Caller, CallsRead, CallsWrite};
 use crate::error::{ApiError, Problem};
 use crate::model::{Call, CallDetail, CallEvent, CallRef, CallStatus, EventType, Hearing, Role};
 use crate::store::{Asked, CallFilter, CallPatch, Place, TooManyWords};
@@ -122,6 +123,7 @@ impl ListQuery {
             number: self.number.clone(),
             words,
             call,
+            answered_by: None,
             from: time(&self.from)?,
             to: time(&self.to)?,
         };
@@ -139,7 +141,7 @@ struct CallPage {
     next_cursor: Option<String>,
 }
 
-/// The tenant's calls, newest first.
+/// The tenant's calls, newest first; an agent's own.
 #[utoipa::path(get, path = "/api/calls", tag = "calls",
     security(("bearer" = ["calls:read"])), params(ListQuery), responses(
     (status = 200, body = CallPage),
@@ -159,6 +161,7 @@ async fn list(
     let Some(filter) = query.filter()? else {
         return Ok(axum::Json(CallPage { calls: Vec::new(), next_cursor: None }));
     };
+    let filter = CallFilter { answered_by: only_of(&caller), ..filter };
     let page = app.store.call_list(caller.tenant(), &filter, after, limit).await?;
     let next_cursor = page.next.map(|place| place.to_string());
     Ok(axum::Json(CallPage { calls: page.rows, next_cursor }))
@@ -171,24 +174,27 @@ struct ActiveCalls {
     calls: Vec<Call>,
 }
 
-/// The calls that are not over.
+/// The calls that are not over; for an agent those that ring, and their own.
 #[utoipa::path(get, path = "/api/calls/active", tag = "calls",
     security(("bearer" = ["calls:read"])), responses((status = 200, body = ActiveCalls)))]
 async fn active(
     State(app): State<App>,
     By(caller, _): By<CallsRead>,
 ) -> Result<axum::Json<ActiveCalls>, ApiError> {
-    Ok(axum::Json(ActiveCalls { calls: app.store.call_active(caller.tenant()).await? }))
+    let mut calls = app.store.call_active(caller.tenant()).await?;
+    calls.retain(|call| caller.sees(call));
+    Ok(axum::Json(ActiveCalls { calls }))
 }
 
-/// The newest call.
+/// The newest call; an agent's own.
 #[utoipa::path(get, path = "/api/calls/latest", tag = "calls",
     security(("bearer" = ["calls:read"])), responses(
     (status = 200, body = Call),
     (status = 404, description = "There is no call yet", body = Problem),
 ))]
 async fn latest(State(app): State<App>, By(caller, _): By<CallsRead>) -> Result<axum::Json<Call>, ApiError> {
-    let newest = app.store.call_list(caller.tenant(), &CallFilter::default(), None, 1).await?;
+    let filter = CallFilter { answered_by: only_of(&caller), ..CallFilter::default() };
+    let newest = app.store.call_list(caller.tenant(), &filter, None, 1).await?;
     newest.rows.into_iter().next().map(axum::Json).ok_or(ApiError::NotFound)
 }
 
@@ -204,6 +210,7 @@ async fn view(
 ) -> Result<axum::Json<CallDetail>, ApiError> {
     let tenant = caller.tenant();
     let found = app.store.call_fetch(tenant, call).await?;
+    caller.must_see(&found)?;
     let recordings = app.store.recording_list(tenant, call).await?;
     Ok(axum::Json(CallDetail { call: found, recordings }))
 }
@@ -273,6 +280,7 @@ async fn change(
     let patch = body.check()?;
     let mut txn = app.store.begin(tenant).await?;
     let before = txn.call_fetch(tenant, call).await?;
+    caller.must_see(&before)?;
     caller.require(&[Role::Admin, Role::Supervisor, Role::Agent])?;
 
     let mut changed = Map::new();
@@ -322,6 +330,7 @@ async fn remove(
     let tenant = caller.tenant();
     let mut txn = app.store.begin(tenant).await?;
     let call = txn.call_fetch(tenant, call).await?;
+    caller.must_see(&call)?;
     caller.require(&[Role::Admin])?;
     if !call.status.is_over() || call.media.live {
         return Err(ApiError::Conflict { code: "call_in_progress", detail: "the call is not over yet" });
@@ -332,6 +341,19 @@ async fn remove(
     txn.audit(tenant, caller.did(Action::CallRemoved).of_call(call.id), now).await?;
     txn.commit().await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whose calls alone are listed for them. `None`: everybody's.
+fn only_of(caller: &Caller) -> Option<UserId> {
+    (caller.role() == Role::Agent).then(|| caller.user())
+}
+
+/// An error unless there is this call for them. Whoever may see all calls is told by what follows.
+pub(super) async fn must_see(app: &App, caller: &Caller, call: CallRef) -> Result<(), ApiError> {
+    match caller.role() {
+        Role::Agent => caller.must_see(&app.store.call_fetch(caller.tenant(), call).await?),
+        Role::Admin | Role::Supervisor | Role::Viewer => Ok(()),
+    }
 }
 
 /// Which events to list.
@@ -362,6 +384,7 @@ async fn events(
     Query(query): Query<EventsQuery>,
 ) -> Result<axum::Json<CallEvents>, ApiError> {
     let after = query.after.unwrap_or(0);
+    must_see(&app, &caller, call).await?;
     let events = app.store.event_list(caller.tenant(), call, after, EVENTS_MAX).await?;
     Ok(axum::Json(CallEvents { events }))
 }
@@ -383,6 +406,7 @@ async fn listeners(
     By(caller, _): By<CallsRead>,
     Path(call): Path<CallRef>,
 ) -> Result<axum::Json<Listeners>, ApiError> {
+    must_see(&app, &caller, call).await?;
     let (open, now) = (app.store.session_list(caller.tenant(), call).await?, Instant::now());
     let listeners = open.into_iter().map(|listener| {
         let quality = app.qualities.of(listener.id, now);

@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::calls::must_see;
 use super::extract::{Path, Query};
 use crate::App;
 use crate::auth::{By, CallsRead};
@@ -54,6 +55,7 @@ async fn messages(
     Query(query): Query<MessagesQuery>,
 ) -> Result<axum::Json<Messages>, ApiError> {
     let after = query.after.unwrap_or(0);
+    must_see(&app, &caller, call).await?;
     let messages = app.store.message_list(caller.tenant(), call, after, MOST).await?;
     Ok(axum::Json(Messages { messages }))
 }
@@ -92,6 +94,7 @@ async fn transcript(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let tenant = caller.tenant();
+    must_see(&app, &caller, call).await?;
     if !wants_stream(&headers) {
         let messages = app.store.message_list(tenant, call, query.after.unwrap_or(0), MOST).await?;
         let lines = messages.into_iter().map(TranscriptLine::from).collect();

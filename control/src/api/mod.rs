@@ -3,15 +3,19 @@
 mod analytics;
 mod audit;
 mod auth;
+pub(crate) mod bot;
 mod calls;
 mod export;
 pub(crate) mod extract;
 mod invitations;
 mod keys;
+pub(crate) mod line;
 mod messages;
+mod modes;
 mod numbers;
 mod oidc;
 mod password;
+pub(crate) mod say;
 mod sessions;
 mod tenant;
 pub(crate) mod users;
@@ -22,7 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::live::socket;
+use crate::live::{socket, telephony};
 use crate::model::{LiveEvent, LiveSnapshot};
 
 /// Largest JSON body, in bytes.
@@ -61,6 +65,10 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(export::router())
         .merge(messages::router())
         .merge(sessions::router())
+        .merge(modes::router())
+        .merge(bot::router())
+        .merge(say::router())
+        .merge(line::router())
         .merge(numbers::router())
         .merge(tenant::router())
         .merge(users::router())
@@ -69,6 +77,6 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(password::router())
         .merge(oidc::router())
         .merge(invitations::router())
-        .merge(OpenApiRouter::new().routes(routes!(socket::live)))
+        .merge(OpenApiRouter::new().routes(routes!(socket::live)).routes(routes!(telephony::telephony)))
         .merge(crate::twilio::router())
 }

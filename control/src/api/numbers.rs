@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,9 +12,9 @@ use utoipa_axum::routes;
 use super::extract::{Json, Path, check_text};
 use crate::App;
 use crate::audit::Action;
-use crate::auth::{By, NumbersRead, NumbersWrite};
+use crate::auth::{By, Caller, NumbersRead, NumbersWrite};
 use crate::error::{ApiError, Problem};
-use crate::model::{Disclosure, Number, NumberSettings, Role, Route, is_e164};
+use crate::model::{Number, NumberSettings, Role, Route, is_e164};
 use crate::store::{NumberChange, NumberNew};
 
 /// Numbers that a tenant may have.
@@ -38,7 +38,9 @@ async fn list(
     State(app): State<App>,
     By(caller, _): By<NumbersRead>,
 ) -> Result<axum::Json<Numbers>, ApiError> {
-    Ok(axum::Json(Numbers { numbers: app.store.number_list(caller.tenant()).await? }))
+    let numbers = app.store.number_list(caller.tenant()).await?;
+    let numbers = numbers.into_iter().map(|number| shown(&caller, number)).collect();
+    Ok(axum::Json(Numbers { numbers }))
 }
 
 /// A number to add.
@@ -131,7 +133,7 @@ async fn change(
     let change = NumberChange { label: body.label, route: body.route, settings: body.settings };
     let mut txn = app.store.begin(caller.tenant()).await?;
     let number = txn.number_change(caller.tenant(), &number, &change).await?;
-    let data = json!({ "label": change.label, "route": change.route, "settings": change.settings });
+    let data = json!({ "label": change.label, "route": change.route, "settings": change.settings.as_ref().map(for_the_log) });
     let entry = caller.did(Action::NumberChanged).on(&number.number).with(data);
     txn.audit(caller.tenant(), entry, OffsetDateTime::now_utc()).await?;
     txn.commit().await?;
@@ -158,11 +160,20 @@ async fn remove(
 }
 
 fn check_settings(settings: &NumberSettings) -> Result<(), ApiError> {
-    if settings.dial.as_deref().is_some_and(|dial| !is_e164(dial)) {
-        return Err(ApiError::invalid("settings.dial must be E.164"));
+    settings.check().map_err(|why| ApiError::invalid(format!("settings.{why}")))
+}
+
+/// A number as this caller may see it: what its bot is told may have secrets.
+fn shown(caller: &Caller, mut number: Number) -> Number {
+    if caller.role() != Role::Admin {
+        number.settings.bot = None;
     }
-    match settings.disclosure.as_ref().map_or(Ok(()), Disclosure::check) {
-        Ok(()) => Ok(()),
-        Err(why) => Err(ApiError::invalid(format!("settings.{why}"))),
-    }
+    number
+}
+
+/// The settings as the audit log keeps them for ever: of a bot which kind it is.
+fn for_the_log(settings: &NumberSettings) -> Value {
+    let NumberSettings { dial, disclosure, bot, waiting } = settings;
+    let bot = bot.as_ref().map(|bot| json!({ "kind": bot.kind() }));
+    json!({ "dial": dial, "disclosure": disclosure, "bot": bot, "waiting": waiting })
 }

@@ -17,10 +17,11 @@ use utoipa_axum::routes;
 use super::extract::{Json, Path, check_text};
 use crate::App;
 use crate::audit::Action;
-use crate::auth::{By, CallsListen};
+use crate::auth::calls::must_be_live;
+use crate::auth::{By, Caller, CallsListen};
 use crate::error::{ApiError, Problem};
-use crate::model::{CallRef, ModeWord, Role};
-use crate::store::NewSession;
+use crate::model::{Call, CallRef, ModeWord, Role, SideWord};
+use crate::store::{NewSession, Txn};
 
 /// How long a grant opens a connection. It does not bound the connection.
 const GRANT: Duration = Duration::from_secs(60);
@@ -32,25 +33,28 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// What kind of connection to open.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SessionOpen {
+pub(super) struct SessionOpen {
     /// What it may do.
     #[schema(value_type = ModeWord)]
-    mode: Mode,
+    pub(super) mode: Mode,
     /// Why, for the record; at most 200 characters.
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// For the record; at most 2000 characters.
-    notes: Option<String>,
+    pub(super) notes: Option<String>,
 }
 
 /// Leave to open a connection.
 #[derive(Serialize, ToSchema)]
-struct SessionGrant {
+pub(super) struct SessionGrant {
     /// The session.
     #[schema(value_type = String)]
     id: SessionId,
     /// What the connection may do.
     #[schema(value_type = ModeWord)]
     mode: Mode,
+    /// On which side of the call. `agent`: the call is the caller's own.
+    #[schema(value_type = SideWord)]
+    side: Side,
     /// Where to POST the SDP offer (WHEP).
     whep_url: String,
     /// The bearer token of that POST. Good once.
@@ -63,7 +67,11 @@ struct SessionGrant {
     expires_at: OffsetDateTime,
 }
 
-/// Asks for leave to hear a call.
+/// Asks for leave to hear a call, and to be heard in it as the mode says.
+///
+/// A call that rings (`rings`) is answered with `join`: it is then the caller's own, and they are its agent. In any
+/// other call one is beside it, in the modes that the role and the organization's `speaking_modes` allow. An API key
+/// needs `calls:speak` for any mode but `listen`.
 #[utoipa::path(post, path = "/api/calls/{id}/sessions", tag = "sessions",
     security(("bearer" = ["calls:listen"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
@@ -72,8 +80,9 @@ struct SessionGrant {
         (status = 201, body = SessionGrant),
         (status = 403, body = Problem),
         (status = 404, body = Problem),
-        (status = 409, description = "`call_not_live`: there is no audio now", body = Problem),
-        (status = 422, description = "`mode_not_available`, or a bad body", body = Problem),
+        (status = 409, description = "`call_not_live`: there is no audio now; `call_cannot_be_joined`: one can only \
+            listen; `call_already_answered`: another agent was faster", body = Problem),
+        (status = 422, body = Problem),
         (status = 429, body = Problem),
     ))]
 async fn open(
@@ -82,63 +91,99 @@ async fn open(
     Path(call): Path<CallRef>,
     Json(body): Json<SessionOpen>,
 ) -> Result<(StatusCode, axum::Json<SessionGrant>), ApiError> {
-    if let Err(wait) = app.sessions_by_user.check(caller.user()) {
-        app.metrics.rate_limited.with_label_values(&["sessions"]).inc();
-        return Err(ApiError::TooMany(wait));
-    }
-    check_text("reason", body.reason.as_deref().unwrap_or_default(), 200)?;
-    check_text("notes", body.notes.as_deref().unwrap_or_default(), 2000)?;
-
+    count_session(&app, &caller)?;
+    check_why(body.reason.as_deref(), body.notes.as_deref())?;
     let tenant = caller.tenant();
     let mut txn = app.store.begin(tenant).await?;
     if !txn.still_in(tenant, &caller.opener()).await? {
         return Err(ApiError::Unauthorized);
     }
     let call = txn.call_fetch(tenant, call).await?;
-    // Agents hear their own calls, and no call is anybody's own yet.
-    caller.require(&[Role::Admin, Role::Supervisor, Role::Viewer])?;
-    if body.mode != Mode::Listen {
-        caller.require(&[Role::Admin, Role::Supervisor])?;
-        let detail = "this installation can only listen so far".into();
-        return Err(ApiError::Unprocessable { code: "mode_not_available", detail });
+    let (grant, cut_off) = grant(&app, &caller, &mut txn, &call, body).await?;
+    txn.commit().await?;
+    if let Some(cut_off) = cut_off {
+        app.end_sessions(cut_off);
+        // Who waits for a person is told nothing more.
+        app.bus.commands.publish(NodeCommand::CancelSay { call: call.id, say: None });
     }
-    if call.status.is_over() || !call.media.live {
-        return Err(ApiError::Conflict { code: "call_not_live", detail: "the call has no audio now" });
-    }
+    Ok((StatusCode::CREATED, axum::Json(grant)))
+}
 
-    let now = OffsetDateTime::now_utc();
-    let expires_at = now + GRANT;
+/// An error when this person opens too many.
+pub(super) fn count_session(app: &App, caller: &Caller) -> Result<(), ApiError> {
+    app.sessions_by_user.check(caller.user()).map_err(|wait| {
+        app.metrics.rate_limited.with_label_values(&["sessions"]).inc();
+        ApiError::TooMany(wait)
+    })
+}
+
+/// An error unless this can be why somebody hears a call.
+pub(super) fn check_why(reason: Option<&str>, notes: Option<&str>) -> Result<(), ApiError> {
+    check_text("reason", reason.unwrap_or_default(), 200)?;
+    check_text("notes", notes.unwrap_or_default(), 2000)
+}
+
+/// Makes a session that may be connected now, and the grant that connects it. When it answers the call, the sessions of
+/// others that end by that.
+pub(super) async fn grant(
+    app: &App,
+    caller: &Caller,
+    txn: &mut Txn,
+    call: &Call,
+    body: SessionOpen,
+) -> Result<(SessionGrant, Option<Vec<SessionId>>), ApiError> {
+    let (tenant, now) = (caller.tenant(), OffsetDateTime::now_utc());
+    let settings = txn.tenant_settings(tenant).await?;
+    let side = caller.side(call, body.mode, &settings)?;
+    must_be_live(call)?;
+    let mut cut_off = None;
+    if side == Side::Agent && call.rings {
+        cut_off = Some(txn.call_answer(tenant, call.id, &caller.in_short(), now).await?);
+        txn.audit(tenant, caller.did(Action::CallAnswered).of_call(call.id), now).await?;
+    }
     let new = NewSession {
         id: SessionId::new(),
         call: call.id,
         opener: caller.opener(),
         mode: body.mode,
+        side,
         reason: body.reason,
         notes: body.notes,
-        expires_at,
+        expires_at: now + GRANT,
     };
     txn.session_create(tenant, &new, now).await?;
-    let data = json!({ "mode": new.mode, "reason": new.reason });
+    let data = json!({ "mode": new.mode, "side": side, "reason": new.reason });
     txn.audit(tenant, caller.did(Action::SessionGranted).of_call(call.id).on(new.id).with(data), now).await?;
-    txn.commit().await?;
+    Ok((sign(app, caller, call, (new.id, new.mode, side), now), cut_off))
+}
+
+/// What opens a session that there is.
+pub(super) fn sign(
+    app: &App,
+    caller: &Caller,
+    call: &Call,
+    (session, mode, side): (SessionId, Mode, Side),
+    now: OffsetDateTime,
+) -> SessionGrant {
+    let expires_at = now + GRANT;
     let grant = ListenGrant {
-        session: new.id,
-        tenant,
+        session,
+        tenant: caller.tenant(),
         call: call.id,
         user: caller.user(),
-        side: Side::Beside,
-        mode: body.mode,
+        side,
+        mode,
         exp: expires_at.unix_timestamp(),
     };
-    let answer = SessionGrant {
-        id: new.id,
-        mode: body.mode,
+    SessionGrant {
+        id: session,
+        mode,
+        side,
         whep_url: format!("{}/whep/{}", app.gateways.url_of(call.media.gateway).as_str(), call.id),
         token: app.signer.sign(&grant),
         ice_servers: [],
         expires_at: expires_at.replace_nanosecond(0).unwrap_or(expires_at),
-    };
-    Ok((StatusCode::CREATED, axum::Json(answer)))
+    }
 }
 
 /// Ends a connection: one's own, or anybody's as admin or supervisor. Fine to call twice.
@@ -171,7 +216,10 @@ async fn close(
     match state.connected {
         Some(_) => txn.session_revoke(tenant, session, now).await?,
         // Nobody was told of it. Should the grant be used after all, the gateway is told to end it.
-        None => drop(txn.session_end(tenant, session, "left", now).await?),
+        None => {
+            drop(txn.session_end(tenant, session, "left", now).await?);
+            txn.calls_release(tenant, now).await?;
+        }
     }
     txn.audit(tenant, caller.did(Action::SessionClosed).of_call(call.id).on(session), now).await?;
     txn.commit().await?;

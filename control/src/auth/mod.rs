@@ -1,5 +1,6 @@
 //! Who asks, and what they may do.
 
+pub(crate) mod calls;
 pub(crate) mod limit;
 pub(crate) mod oidc;
 pub(crate) mod password;
@@ -316,6 +317,8 @@ needs! {
     CallsWrite => Some(Scope::CallsWrite),
     /// [`Scope::CallsListen`].
     CallsListen => Some(Scope::CallsListen),
+    /// [`Scope::CallsSpeak`].
+    CallsSpeak => Some(Scope::CallsSpeak),
     /// [`Scope::NumbersRead`].
     NumbersRead => Some(Scope::NumbersRead),
     /// [`Scope::NumbersWrite`].

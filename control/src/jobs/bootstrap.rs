@@ -85,7 +85,7 @@ async fn put_twilio(
     if !txn.account_put(tenant, wanted.account_sid, &sealed, app.secrets.id(), now).await? {
         return Err(StartError::Bootstrap("the Twilio account belongs to another tenant"));
     }
-    let settings = NumberSettings { dial: wanted.dial.clone(), disclosure: None };
+    let settings = NumberSettings { dial: wanted.dial.clone(), ..NumberSettings::default() };
     let number = NumberNew { number: &wanted.number, label: "", route: Route::Monitor, settings: &settings };
     let _there_already = txn.number_create(tenant, number, now).await?;
     Ok(())

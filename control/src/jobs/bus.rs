@@ -16,6 +16,7 @@ use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::speech;
 use crate::App;
 use crate::audit::{Action, Entry};
 use crate::model::{CallStatus, EventType, Route};
@@ -91,11 +92,20 @@ impl Nodes {
                 app.qualities.put(listeners, std::time::Instant::now(), now);
                 Ok(())
             }
-            NodeEvent::SessionChanged { .. }
-            | NodeEvent::BotChanged { .. }
-            | NodeEvent::Said { .. }
-            | NodeEvent::Heard { .. }
-            | NodeEvent::Unknown => {
+            NodeEvent::SessionChanged { tenant, call, session, mode, media_ms } => {
+                speech::session_changed(app, (tenant, call, session), (mode, media_ms), event.id, now).await
+            }
+            NodeEvent::BotChanged { tenant, call, state, media_ms, detail } => {
+                let change = speech::BotChange { state, media_ms, detail };
+                speech::bot_changed(app, (tenant, call), change, event.id, now).await
+            }
+            NodeEvent::Said { tenant, call, say, end, media_ms } => {
+                speech::said(app, (tenant, call), (say, end, media_ms), event.id, now).await
+            }
+            NodeEvent::Heard { tenant, call, speaker, text, media_ms } => {
+                speech::heard(app, (tenant, call), (speaker, &text, media_ms), event.id, now).await
+            }
+            NodeEvent::Unknown => {
                 app.metrics.bus_missed.with_label_values(&["unknown"]).inc();
                 Ok(())
             }
@@ -134,7 +144,8 @@ impl Nodes {
             }
         }
         compare_streams(app, node, calls, &held, now).await?;
-        compare_sessions(app, node, sessions, now).await
+        compare_sessions(app, node, sessions, now).await?;
+        speech::repeat(app, node, now).await
     }
 }
 
@@ -219,7 +230,10 @@ async fn stream_started(
     let data = json!({ "live": true, "tracks": tracks, "gateway": node, "stream": stream });
     answered_by_audio(&mut txn, tenant, call, now).await?;
     txn.event(tenant, call, EventType::CallMedia, now, data).await?;
-    txn.commit().await
+    let commands = speech::stream_started(&mut txn, tenant, call, now).await?;
+    txn.commit().await?;
+    commands.into_iter().for_each(|command| app.bus.commands.publish(command));
+    Ok(())
 }
 
 /// Audio comes, so somebody or something answered; and a call that was given up is not over.
@@ -258,6 +272,7 @@ pub(super) async fn stream_ended(
     }
     let data = json!({ "live": false, "reason": reason });
     txn.event(tenant, call, EventType::CallMedia, OffsetDateTime::now_utc(), data).await?;
+    speech::stream_ended(&mut txn, tenant, call, reason == "stopped").await?;
     txn.commit().await?;
     // Twilio ended it in order, with the call or by its own TwiML. Any other end may leave a call without audio.
     if reason != "stopped" {
@@ -267,7 +282,7 @@ pub(super) async fn stream_ended(
 }
 
 /// Whether no control process has kept this message. What was found by a heartbeat has no receipt.
-async fn is_first(
+pub(super) async fn is_first(
     txn: &mut Txn,
     tenant: TenantId,
     call: CallId,
@@ -306,7 +321,10 @@ async fn session_started(
     match txn.session_connect(tenant, session, node, now).await? {
         Some(state) => {
             record_session(&mut txn, tenant, &state, None, now).await?;
-            txn.commit().await
+            let commands = speech::session_started(&mut txn, tenant, session, &state, now).await?;
+            txn.commit().await?;
+            commands.into_iter().for_each(|command| app.bus.commands.publish(command));
+            Ok(())
         }
         None => {
             // Already known; or it was ended before it began, and the gateway did not hear of that.
@@ -330,6 +348,8 @@ pub(super) async fn session_ended(
     let mut txn = app.store.begin(tenant).await?;
     let Some(state) = txn.session_end(tenant, session, reason, now).await? else { return Ok(()) };
     record_session(&mut txn, tenant, &state, Some(reason), now).await?;
+    txn.calls_release(tenant, now).await?;
+    speech::session_ended(&mut txn, tenant, &state, now).await?;
     txn.commit().await
 }
 
@@ -360,7 +380,7 @@ async fn record_session(
 }
 
 /// The word that a reason travels as.
-fn word<T: serde::Serialize>(reason: &T) -> String {
+pub(super) fn word<T: serde::Serialize>(reason: &T) -> String {
     match serde_json::to_value(reason) {
         Ok(Value::String(word)) => word,
         _ => "unknown".to_owned(),

@@ -7,6 +7,8 @@ mod bus;
 pub(crate) mod news;
 mod reconcile;
 pub(crate) mod retention;
+mod speech;
+mod waiting;
 
 use std::time::Duration;
 

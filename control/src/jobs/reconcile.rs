@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::ask::Asking;
 use super::bus::{Nodes, Seen, session_ended, stream_ended};
+use super::waiting;
 use crate::App;
 use crate::store::StoreError;
 
@@ -15,7 +16,8 @@ pub(super) async fn tick(app: &App, nodes: &mut Nodes, asking: &mut Asking) {
     let done = async {
         close_dead_nodes(app, nodes).await?;
         ask_for_still_calls(app, nodes, asking).await?;
-        close_unused_grants(app).await
+        close_unused_grants(app).await?;
+        waiting::tick(app).await
     };
     if let Err(error) = done.await {
         tracing::error!(error = &error as &dyn std::error::Error, "reconciling failed; it is tried again");

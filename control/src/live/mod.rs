@@ -7,8 +7,10 @@
 //! What one control process commits the others hear over the bus, soon and perhaps not in order or not at all: a hole
 //! sends sockets to the database, and [`Hub::reaches`] tells them of what nobody told.
 
+mod audience;
 pub(crate) mod quality;
 pub(crate) mod socket;
+pub(crate) mod telephony;
 pub(crate) mod transcript;
 
 use std::collections::{HashMap, VecDeque};

@@ -11,12 +11,14 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
+use super::audience::Audience;
 use super::{Next, Seat};
 use crate::App;
 use crate::api::extract::Query;
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::model::{LiveSnapshot, Scope, SnapshotWord};
+use crate::model::{LiveSnapshot, Role, Scope, SnapshotWord};
+use crate::store::LiveMessage;
 
 /// Longest message that a client may send, in bytes. It has nothing to say but `ping`.
 const MAX_MESSAGE: usize = 4096;
@@ -25,32 +27,32 @@ const MAX_MESSAGE: usize = 4096;
 const MAX_MESSAGES: u32 = 100;
 
 /// How long one message may take to leave. A client that reads slower is closed with 4008.
-const SEND: Duration = Duration::from_secs(10);
+pub(super) const SEND: Duration = Duration::from_secs(10);
 
 /// How often we ping, and look whether the sign-in still stands.
-const KEEPALIVE: Duration = Duration::from_secs(4);
+pub(super) const KEEPALIVE: Duration = Duration::from_secs(4);
 
 /// How long a client may be silent. Browsers answer our pings by themselves.
-const SILENCE: Duration = Duration::from_secs(30);
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
 
 /// Missed events that are sent one by one. A client further behind gets a new snapshot.
-const RESUME: i64 = 2000;
+pub(super) const RESUME: i64 = 2000;
 
 /// Events read from the database at a time.
-const PAGE: u16 = 200;
+pub(super) const PAGE: u16 = 200;
 
 /// Close codes, the client's cue what to do.
-mod code {
+pub(super) mod code {
     /// The server is going away: reconnect.
-    pub(super) const GOING_AWAY: u16 = 1001;
+    pub(in crate::live) const GOING_AWAY: u16 = 1001;
     /// The client sent what it may not.
-    pub(super) const POLICY: u16 = 1008;
+    pub(in crate::live) const POLICY: u16 = 1008;
     /// The database failed: reconnect.
-    pub(super) const INTERNAL: u16 = 1011;
+    pub(in crate::live) const INTERNAL: u16 = 1011;
     /// The access token expired or the sign-in ended: refresh, then reconnect with `since`.
-    pub(super) const TOKEN: u16 = 4001;
+    pub(in crate::live) const TOKEN: u16 = 4001;
     /// The client reads too slowly: reconnect with `since`.
-    pub(super) const SLOW: u16 = 4008;
+    pub(in crate::live) const SLOW: u16 = 4008;
 }
 
 /// What the query of a live socket may say.
@@ -85,14 +87,30 @@ pub(crate) async fn live(
     Query(query): Query<LiveQuery>,
     mut parts: Parts,
 ) -> Result<Response, ApiError> {
+    let (caller, seat, upgrade) = enter(&app, query.token.as_deref(), &mut parts).await?;
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let since = query.since;
+        let audience = (caller.role() == Role::Agent).then(|| Audience::new(caller.user()));
+        Live { app, caller, audience, socket, seat, position: 0, heard_at: Instant::now(), messages: 0 }
+            .run(since)
+            .await;
+    }))
+}
+
+/// Lets a live socket in: from an allowed page, with a token that may read calls, and a place that is free.
+pub(super) async fn enter(
+    app: &App,
+    token: Option<&str>,
+    parts: &mut Parts,
+) -> Result<(Caller, Seat, WebSocketUpgrade), ApiError> {
     if parts.headers.get(header::ORIGIN).is_some_and(|origin| !app.origin_is_allowed(origin)) {
         return Err(ApiError::Forbidden("this page's origin is not allowed"));
     }
     let offered = bearer_protocol(&parts.headers);
-    let token = query.token.as_deref().or(offered.as_deref()).ok_or(ApiError::Unauthorized)?;
-    let caller = Caller::of_token(&app, token, &parts).await?;
+    let token = token.or(offered.as_deref()).ok_or(ApiError::Unauthorized)?;
+    let caller = Caller::of_token(app, token, parts).await?;
     caller.within(Scope::CallsRead)?;
-    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app)
+    let upgrade = WebSocketUpgrade::from_request_parts(parts, app)
         .await
         .map_err(|_| ApiError::BadRequest("this is a WebSocket: send an upgrade".into()))?;
     let Some(seat) = app.hub.enter(caller.tenant(), caller.user()) else {
@@ -106,12 +124,7 @@ pub(crate) async fn live(
         .read_buffer_size(4096)
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE);
-    Ok(upgrade.on_upgrade(move |socket| async move {
-        let since = query.since;
-        Live { app, caller, socket, seat, position: 0, heard_at: Instant::now(), messages: 0 }
-            .run(since)
-            .await;
-    }))
+    Ok((caller, seat, upgrade))
 }
 
 /// The token in a `bearer.<token>` among the offered subprotocols.
@@ -125,11 +138,13 @@ fn bearer_protocol(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Why a socket ends: the code and reason it is closed with, `None` when there is nobody to tell.
-type End = Option<(u16, &'static str)>;
+pub(super) type End = Option<(u16, &'static str)>;
 
 struct Live {
     app: App,
     caller: Caller,
+    /// What of all events an agent is told. `None`: everything.
+    audience: Option<Audience>,
     socket: WebSocket,
     seat: Seat,
     /// Number of the last event that the client was sent.
@@ -171,7 +186,12 @@ impl Live {
     /// Sends the snapshot from which events follow.
     async fn begin(&mut self, since: Option<i64>) -> Result<(), End> {
         let now = OffsetDateTime::now_utc();
-        let snapshot = self.app.store.snapshot(self.caller.tenant()).await.map_err(|error| failed(&error))?;
+        let snapshot = self.app.store.snapshot(self.caller.tenant()).await;
+        let mut snapshot = snapshot.map_err(|error| failed(&error))?;
+        snapshot.calls.retain(|call| self.caller.sees(call));
+        if let Some(audience) = &mut self.audience {
+            audience.begin(&snapshot.calls);
+        }
         // A number from the future is from before a database was put back: nothing to resume.
         let since =
             since.filter(|&since| (snapshot.seq - RESUME..=snapshot.seq).contains(&since) && since >= 0);
@@ -199,13 +219,26 @@ impl Live {
                 Next::Messages(messages) if messages.is_empty() => return Ok(()),
                 Next::Messages(messages) => {
                     for message in messages {
-                        self.send(Message::Text(message.text)).await?;
-                        self.position = message.seq;
+                        self.tell(message).await?;
                     }
                 }
                 Next::Behind => self.replay().await?,
             }
         }
+    }
+
+    /// Sends an event, if it is for them.
+    async fn tell(&mut self, message: LiveMessage) -> Result<(), End> {
+        let seq = message.seq;
+        let text = match &mut self.audience {
+            None => Some(message.text),
+            Some(audience) => audience.text(&message),
+        };
+        if let Some(text) = text {
+            self.send(Message::Text(text)).await?;
+        }
+        self.position = seq;
+        Ok(())
     }
 
     /// Sends the events that are in the database, or a new snapshot when there are too many.
@@ -217,8 +250,7 @@ impl Live {
             let page = page.map_err(|error| failed(&error))?;
             let full = page.len() == usize::from(PAGE);
             for message in page {
-                self.send(Message::Text(message.text)).await?;
-                self.position = message.seq;
+                self.tell(message).await?;
             }
             if !full {
                 return Ok(());
@@ -279,7 +311,7 @@ fn is_ping(text: &str) -> bool {
     text == "ping" || serde_json::from_str::<Said<'_>>(text).is_ok_and(|said| said.kind == "ping")
 }
 
-fn failed(error: &crate::store::StoreError) -> End {
+pub(super) fn failed(error: &crate::store::StoreError) -> End {
     tracing::error!(error = error as &dyn std::error::Error, "a live socket cannot read events");
     Some((code::INTERNAL, "try again"))
 }

@@ -47,7 +47,8 @@ pub struct LiveEvent<'a> {
     pub at: OffsetDateTime,
     /// Counts over all the tenant's events, without holes: what `?since=` takes.
     pub seq: i64,
-    /// The whole call, after the event. `null`: it is deleted.
+    /// The whole call, after the event. `null`: it is deleted; or, for an agent, none of theirs any more, for somebody
+    /// else has answered it.
     pub call: Option<&'a Call>,
     /// The session, of a session event.
     #[serde(skip_serializing_if = "Option::is_none")]

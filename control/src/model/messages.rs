@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use common::CallId;
+use common::bus::SayEnd;
+use common::{CallId, SayId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -30,6 +31,35 @@ words! {
     }
 }
 
+words! {
+    /// What became of a line that was written to be spoken.
+    Outcome {
+        /// The caller has heard it to its end.
+        Spoken => "spoken",
+        /// It was cancelled, or the caller spoke into it.
+        Interrupted => "interrupted",
+        /// No speech could be made of it.
+        Failed => "failed",
+        /// The call ended first.
+        CallEnded => "call_ended",
+        /// Nobody said.
+        Unknown => "unknown",
+    }
+}
+
+impl Outcome {
+    /// The same as a gateway says it.
+    pub const fn of(end: SayEnd) -> Self {
+        match end {
+            SayEnd::Spoken => Self::Spoken,
+            SayEnd::Interrupted => Self::Interrupted,
+            SayEnd::Failed => Self::Failed,
+            SayEnd::CallEnded => Self::CallEnded,
+            SayEnd::Unknown => Self::Unknown,
+        }
+    }
+}
+
 /// Something that was said or sent in a call.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Message {
@@ -52,6 +82,11 @@ pub struct Message {
     pub detected_language: Option<String>,
     /// Whether it stays so. `false`: it is still being said.
     pub is_final: bool,
+    /// The line that `POST …/say` began, if it is one.
+    #[schema(value_type = Option<String>)]
+    pub say_id: Option<SayId>,
+    /// What became of that line. `null`: it is not over yet, or the message is none.
+    pub outcome: Option<Outcome>,
     /// When it began.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,

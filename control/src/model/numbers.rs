@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::Route;
+use super::{BotSettings, Route, Waiting};
 
 /// A phone number of the organization.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -18,6 +18,8 @@ pub struct Number {
     pub route: Route,
     /// The particulars.
     pub settings: NumberSettings,
+    /// Whether a bot answers.
+    pub has_bot: bool,
     /// Since when it is known.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
@@ -34,6 +36,26 @@ pub struct NumberSettings {
     /// say.
     #[serde(default)]
     pub disclosure: Option<Disclosure>,
+    /// The bot that answers, with route `agent`. Its parameters and instructions are for admins: `null` for anybody
+    /// else.
+    #[serde(default)]
+    pub bot: Option<BotSettings>,
+    /// What callers hear who wait for a person, with route `agent` and no bot, and for how long. `null`: as an empty
+    /// object.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
+}
+
+impl NumberSettings {
+    /// What is wrong with them.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if self.dial.as_deref().is_some_and(|dial| !is_e164(dial)) {
+            return Err("dial must be E.164");
+        }
+        self.disclosure.as_ref().map_or(Ok(()), Disclosure::check)?;
+        self.bot.as_ref().map_or(Ok(()), BotSettings::check)?;
+        self.waiting.as_ref().map_or(Ok(()), Waiting::check)
+    }
 }
 
 /// What a caller is told, by Twilio's voice.

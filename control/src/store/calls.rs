@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use common::{AccountSid, CallId, CallSid, NodeId, TenantId};
+use common::{AccountSid, CallId, CallSid, NodeId, TenantId, UserId};
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Sql, Store, StoreError, Tx, Txn, from_json, from_millis, from_word, millis, sql, to_json};
-use crate::model::{Call, CallRef, Direction, Media};
+use crate::model::{Call, CallRef, Direction, Media, Person};
 
 /// A call to make a record of.
 pub(crate) struct NewCall<'a> {
@@ -51,6 +51,12 @@ struct Row {
     summary: Option<String>,
     notes: Option<String>,
     tags: String,
+    route: Option<String>,
+    answered_by: Option<Uuid>,
+    answerer: Option<String>,
+    rings: bool,
+    bot_state: Option<String>,
+    held: bool,
     media_node: Option<Uuid>,
     media_tracks: String,
     listeners: i64,
@@ -77,6 +83,13 @@ impl Row {
             summary: self.summary,
             tags: from_json(&self.tags, "list of tags")?,
             notes: self.notes,
+            route: self.route.map(|word| from_word(&word, "route")).transpose()?,
+            answered_by: self
+                .answered_by
+                .map(|id| Person { id: UserId::from_uuid(id), name: self.answerer.unwrap_or_default() }),
+            rings: self.rings,
+            bot: self.bot_state.map(|word| from_word(&word, "state of a bot")).transpose()?,
+            held: self.held,
             listeners: self.listeners,
             media: Media {
                 live: self.media_node.is_some(),
@@ -93,10 +106,15 @@ macro_rules! select_call {
             "SELECT c.id, c.call_sid, c.direction, c.status, c.caller_name, c.customer_number,
                  c.organization_number, c.started_at, c.answered_at, c.ended_at, c.duration_seconds,
                  c.is_handled, c.is_urgent, c.intent, c.summary, c.notes, c.tags, c.media_node,
-                 c.media_tracks,
+                 c.media_tracks, c.route, c.answered_by, a.name AS answerer, c.bot_state, c.held,
+                 (coalesce(c.route, '') = 'agent' AND c.ended_at IS NULL AND c.media_node IS NOT NULL
+                      AND c.answered_by IS NULL
+                      AND (NOT c.bot_asked OR coalesce(c.bot_state, '') IN ('paused', 'failed', 'gone'))
+                      AND NOT EXISTS (SELECT 1 FROM sessions t WHERE t.tenant_id = c.tenant_id AND t.call_id = c.id
+                          AND t.ended_at IS NULL AND t.connected_at IS NOT NULL AND t.mode = 'takeover')) AS rings,
                  (SELECT count(*) FROM sessions s WHERE s.tenant_id = c.tenant_id AND s.call_id = c.id
                       AND s.ended_at IS NULL AND s.connected_at IS NOT NULL) AS listeners
-             FROM calls c ",
+             FROM calls c LEFT JOIN users a ON a.tenant_id = c.tenant_id AND a.id = c.answered_by ",
             $rest
         )
     };
@@ -108,7 +126,7 @@ impl Store {
         self.one::<Row>(tenant, select_one(tenant, call)).await?.read()
     }
 
-    /// The tenant's calls that are not over, newest first.
+    /// The tenant's calls that are not over, newest first; at most 1000.
     pub(crate) async fn call_active(&self, tenant: TenantId) -> Result<Vec<Call>, StoreError> {
         let mut tx = self.read(tenant).await?;
         let calls = active(&mut tx, tenant).await?;

@@ -76,6 +76,7 @@ impl Txn {
             sign_ins.run(&mut self.tx).await?;
         }
         let ended: Vec<(Uuid,)> = sessions.push(" RETURNING id").all(&mut self.tx).await?;
+        self.calls_release(tenant, now).await?;
         Ok(ended.into_iter().map(|(id,)| SessionId::from_uuid(id)).collect())
     }
 

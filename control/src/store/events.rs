@@ -46,7 +46,10 @@ struct Event {
 
 impl Event {
     fn message(&self, call: Option<&Call>) -> LiveMessage {
-        let of_session = matches!(self.kind, EventType::SessionStarted | EventType::SessionEnded);
+        let of_session = matches!(
+            self.kind,
+            EventType::SessionStarted | EventType::SessionChanged | EventType::SessionEnded
+        );
         let live = LiveEvent {
             kind: self.kind,
             call_id: self.call,

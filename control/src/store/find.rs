@@ -185,6 +185,57 @@ impl Store {
             .collect()
     }
 
+    /// The sessions at this gateway of which somebody asked that they may do something else.
+    pub(crate) async fn node_sessions_asked(
+        &self,
+        node: NodeId,
+    ) -> Result<Vec<(TenantId, SessionId)>, StoreError> {
+        let rows: Vec<(Uuid, Uuid)> = self
+            .found(
+                Sql::each(
+                    "SELECT tenant_id, id FROM sessions
+                     WHERE node = $1 AND ended_at IS NULL AND wanted_mode IS NOT NULL",
+                    "SELECT tenant_id, id FROM node_sessions_asked($1)",
+                )
+                .bind(node.as_uuid()),
+            )
+            .await?;
+        Ok(rows.into_iter().map(|(t, s)| (TenantId::from_uuid(t), SessionId::from_uuid(s))).collect())
+    }
+
+    /// The calls at this gateway that wait for a bot, or of which something was decided since then.
+    pub(crate) async fn node_calls_asked(
+        &self,
+        node: NodeId,
+        since: OffsetDateTime,
+    ) -> Result<Vec<(TenantId, CallId)>, StoreError> {
+        self.found_calls(
+            Sql::each(
+                "SELECT tenant_id, id FROM calls WHERE media_node = $1
+                     AND ((bot_asked AND bot_state IS NULL) OR bot_decided_at >= $2 OR held_at >= $2)",
+                "SELECT tenant_id, id FROM node_calls_asked($1, $2)",
+            )
+            .bind(node.as_uuid())
+            .bind(millis(since)),
+        )
+        .await
+    }
+
+    /// Calls whose callers wait, and for whom something is due; at most 100.
+    pub(crate) async fn calls_waiting(
+        &self,
+        now: OffsetDateTime,
+    ) -> Result<Vec<(TenantId, CallId)>, StoreError> {
+        self.found_calls(
+            Sql::each(
+                "SELECT tenant_id, id FROM calls WHERE waiting_at <= $1 ORDER BY waiting_at LIMIT 100",
+                "SELECT tenant_id, id FROM calls_waiting($1)",
+            )
+            .bind(millis(now)),
+        )
+        .await
+    }
+
     /// The gateways that we think hold something.
     pub(crate) async fn node_list(&self) -> Result<Vec<NodeId>, StoreError> {
         let rows: Vec<(Uuid,)> = self
@@ -258,6 +309,11 @@ impl Store {
             "SELECT tenants_with_settings()",
         ))
         .await
+    }
+
+    async fn found_calls(&self, statement: Sql) -> Result<Vec<(TenantId, CallId)>, StoreError> {
+        let rows: Vec<(Uuid, Uuid)> = self.found(statement).await?;
+        Ok(rows.into_iter().map(|(t, c)| (TenantId::from_uuid(t), CallId::from_uuid(c))).collect())
     }
 
     async fn found<T: Record>(&self, statement: Sql) -> Result<Vec<T>, StoreError> {

@@ -50,7 +50,7 @@ impl Store {
         let row: Row = self
             .one(
                 tenant,
-                sql("SELECT c.call_sid, c.account_sid, n.route, c.ended_at IS NOT NULL AS is_over,
+                sql("SELECT c.call_sid, c.account_sid, coalesce(c.route, n.route) AS route, c.ended_at IS NOT NULL AS is_over,
                          c.media_node IS NOT NULL AS has_media, c.active_at
                      FROM calls c
                      LEFT JOIN numbers n ON n.tenant_id = c.tenant_id AND n.number = c.organization_number

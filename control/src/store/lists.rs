@@ -4,7 +4,7 @@
 //! and what it gives is looked at for the rest. The one with the fewest calls leads. What is looked at for a page
 //! has a bound, so a page may have fewer calls than asked for, or none, and still say where to go on.
 
-use common::{CallId, TenantId};
+use common::{CallId, TenantId, UserId};
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -33,6 +33,8 @@ pub(crate) struct CallFilter {
     pub(crate) words: Vec<Asked>,
     /// This one.
     pub(crate) call: Option<CallRef>,
+    /// This person answered it in the console.
+    pub(crate) answered_by: Option<UserId>,
     /// Began at this time or later.
     pub(crate) from: Option<OffsetDateTime>,
     /// Began before this time.
@@ -225,6 +227,9 @@ async fn asks(tx: &mut Tx, tenant: TenantId, filter: &CallFilter) -> Result<Vec<
     let mut exactly = |test, leads| asks.push(Ask { test, leads: Some(leads), is_exact: true });
     if let Some(call) = filter.call {
         exactly(Test::Call(call), vec![Lead::Call(call)]);
+    }
+    if let Some(user) = filter.answered_by {
+        exactly(Test::AnsweredBy(user), vec![Lead::AnsweredBy(user)]);
     }
     if !filter.statuses.is_empty() {
         let leads = filter.statuses.iter().copied().map(Lead::Status).collect();

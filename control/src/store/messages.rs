@@ -1,13 +1,13 @@
 //! What is said and sent in calls.
 
-use common::{CallId, TenantId};
+use common::{CallId, SayId, TenantId};
 use serde_json::json;
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Store, StoreError, Tx, Txn, calls, from_millis, from_word, millis, sql};
-use crate::model::{CallRef, EventType, Message, MessageType, Sender};
+use crate::model::{CallRef, EventType, Message, MessageType, Outcome, Sender};
 
 /// The most messages of one call: of hours in which nobody stops talking.
 const MAX_MESSAGES: i64 = 20_000;
@@ -22,7 +22,7 @@ macro_rules! select_message {
     ($rest:literal) => {
         concat!(
             "SELECT call_id, seq, revision, message_type, sender_type, sender_name, content, confidence,
-                 detected_language, is_final, created_at, updated_at
+                 detected_language, is_final, say_id, outcome, created_at, updated_at
              FROM call_messages WHERE tenant_id = $1 AND call_id = $2 ",
             $rest
         )
@@ -44,6 +44,10 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) is_final: bool,
     /// The number of the message, not final until now, in whose place this comes.
     pub(crate) replaces: Option<i64>,
+    /// The line that a gateway was told to say.
+    pub(crate) say: Option<SayId>,
+    /// What became of it.
+    pub(crate) outcome: Option<Outcome>,
 }
 
 impl Txn {
@@ -74,12 +78,13 @@ impl Txn {
         let statement = match new.replaces {
             None => {
                 sql("INSERT INTO call_messages (tenant_id, call_id, seq, revision, message_type, sender_type,
-                     sender_name, content, confidence, detected_language, is_final, created_at, updated_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)")
+                     sender_name, content, confidence, detected_language, is_final, created_at, updated_at, say_id,
+                     outcome)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14)")
             }
             Some(_) => sql("UPDATE call_messages SET revision = $4, message_type = $5, sender_type = $6,
                      sender_name = $7, content = $8, confidence = $9, detected_language = $10, is_final = $11,
-                     updated_at = $12
+                     updated_at = $12, say_id = $13, outcome = $14
                  WHERE tenant_id = $1 AND call_id = $2 AND seq = $3 AND NOT is_final"),
         };
         let seq = new.replaces.unwrap_or(count);
@@ -96,6 +101,8 @@ impl Txn {
             .bind(new.detected_language.map(|tag| clean(tag, MAX_NAME)))
             .bind(new.is_final)
             .bind(millis(now))
+            .bind(new.say.map(SayId::as_uuid))
+            .bind(new.outcome.map(Outcome::as_str))
             .run(&mut self.tx)
             .await?;
         if put == 0 {
@@ -115,6 +122,83 @@ impl Txn {
             false => self.nudges.push(tenant),
         }
         Ok(Some(seq))
+    }
+}
+
+impl Txn {
+    /// The lines of a call that are still to be said, or are being said: one, or all, oldest first.
+    pub(crate) async fn says_open(
+        &mut self,
+        tenant: TenantId,
+        call: CallId,
+        say: Option<SayId>,
+    ) -> Result<Vec<Message>, StoreError> {
+        let rows: Vec<Row> = sql(select_message!(
+            "AND say_id IS NOT NULL AND NOT is_final AND ($3 IS NULL OR say_id = $3) ORDER BY seq LIMIT 1000"
+        ))
+        .bind(tenant.as_uuid())
+        .bind(call.as_uuid())
+        .bind(say.map(SayId::as_uuid))
+        .all(&mut self.tx)
+        .await?;
+        rows.into_iter().map(|row| Ok(row.read()?.1)).collect()
+    }
+
+    /// Whether the call has, or had, this line.
+    pub(crate) async fn say_exists(
+        &mut self,
+        tenant: TenantId,
+        call: CallId,
+        say: SayId,
+    ) -> Result<bool, StoreError> {
+        let found: Option<(i64,)> =
+            sql("SELECT seq FROM call_messages WHERE tenant_id = $1 AND call_id = $2 AND say_id = $3")
+                .bind(tenant.as_uuid())
+                .bind(call.as_uuid())
+                .bind(say.as_uuid())
+                .optional(&mut self.tx)
+                .await?;
+        Ok(found.is_some())
+    }
+
+    /// Keeps what became of a line that was to be said.
+    pub(crate) async fn say_end(
+        &mut self,
+        tenant: TenantId,
+        message: &Message,
+        outcome: Outcome,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let new = NewMessage {
+            message_type: message.message_type,
+            sender_type: message.sender_type,
+            sender_name: message.sender_name.as_deref(),
+            content: &message.content,
+            confidence: None,
+            detected_language: message.detected_language.as_deref(),
+            is_final: true,
+            replaces: Some(message.id),
+            say: message.say_id,
+            outcome: Some(outcome),
+        };
+        self.message_put(tenant, message.call_id, &new, now).await.map(drop)
+    }
+
+    /// The last of what was said in a call since then, oldest first; at most 200.
+    pub(crate) async fn messages_since(
+        &mut self,
+        tenant: TenantId,
+        call: CallId,
+        since: OffsetDateTime,
+    ) -> Result<Vec<Message>, StoreError> {
+        let rows: Vec<Row> =
+            sql(select_message!("AND updated_at >= $3 AND is_final ORDER BY seq DESC LIMIT 200"))
+                .bind(tenant.as_uuid())
+                .bind(call.as_uuid())
+                .bind(millis(since))
+                .all(&mut self.tx)
+                .await?;
+        rows.into_iter().rev().map(|row| Ok(row.read()?.1)).collect()
     }
 }
 
@@ -180,6 +264,8 @@ struct Row {
     confidence: Option<f64>,
     detected_language: Option<String>,
     is_final: bool,
+    say_id: Option<Uuid>,
+    outcome: Option<String>,
     created_at: i64,
     updated_at: i64,
 }
@@ -196,6 +282,8 @@ impl Row {
             confidence: self.confidence,
             detected_language: self.detected_language,
             is_final: self.is_final,
+            say_id: self.say_id.map(SayId::from_uuid),
+            outcome: self.outcome.map(|word| from_word(&word, "outcome")).transpose()?,
             created_at: from_millis(self.created_at)?,
             updated_at: from_millis(self.updated_at)?,
         };

@@ -33,6 +33,7 @@ mod ranges;
 mod recordings;
 mod sessions;
 mod sign_ins;
+mod speaking;
 mod sql;
 mod tenants;
 mod turns;

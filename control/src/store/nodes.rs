@@ -16,7 +16,7 @@ impl Store {
         tenant: TenantId,
         call: CallId,
     ) -> Result<Option<Route>, StoreError> {
-        let statement = sql("SELECT n.route FROM calls c
+        let statement = sql("SELECT coalesce(c.route, n.route) FROM calls c
              LEFT JOIN numbers n ON n.tenant_id = c.tenant_id AND n.number = c.organization_number
              WHERE c.tenant_id = $1 AND c.id = $2 AND c.media_node IS NULL");
         let row: Option<(Option<String>,)> =
@@ -78,6 +78,6 @@ impl Txn {
         .bind(millis(now))
         .run(&mut self.tx)
         .await?;
-        Ok(())
+        self.calls_release(tenant, now).await
     }
 }

@@ -34,11 +34,13 @@ struct Row {
 
 impl Row {
     fn read(self) -> Result<Number, StoreError> {
+        let settings: NumberSettings = from_json(&self.settings, "number's settings")?;
         Ok(Number {
             number: self.number,
             label: self.label,
             route: from_word(&self.route, "route")?,
-            settings: from_json(&self.settings, "number's settings")?,
+            has_bot: settings.bot.is_some(),
+            settings,
             created_at: from_millis(self.created_at)?,
         })
     }
@@ -65,6 +67,15 @@ impl Txn {
         let statement = sql("SELECT count(*) FROM numbers WHERE tenant_id = $1");
         let (count,) = statement.bind(tenant.as_uuid()).one(&mut self.tx).await?;
         Ok(count)
+    }
+
+    /// The number, as this transaction sees it, if the tenant has it.
+    pub(crate) async fn number_find(
+        &mut self,
+        tenant: TenantId,
+        number: &str,
+    ) -> Result<Option<Number>, StoreError> {
+        select(tenant, number).optional::<Row>(&mut self.tx).await?.map(Row::read).transpose()
     }
 
     /// Whether the tenant has this number.

@@ -1,6 +1,6 @@
 //! The statements of lists: ranges of indexes, from the newest call on.
 
-use common::TenantId;
+use common::{TenantId, UserId};
 
 use super::lists::Place;
 use super::{Sql, calls, sql};
@@ -31,6 +31,7 @@ pub(super) enum Lead {
     Organization(String),
     Word(String),
     Call(CallRef),
+    AnsweredBy(UserId),
 }
 
 /// What a call is looked at for.
@@ -42,6 +43,7 @@ pub(super) enum Test {
     Word(String),
     Digits(String),
     Call(CallRef),
+    AnsweredBy(UserId),
 }
 
 /// The words that begin like this: one more than may lead, at most. Found by leaps from word to word.
@@ -131,6 +133,7 @@ impl Lead {
             Self::Organization(number) => statement.push_bind(" AND l.organization_number = ", number),
             Self::Word(word) => statement.push_bind(" AND l.word = ", word),
             Self::Call(call) => calls::and_is(statement, "l", *call),
+            Self::AnsweredBy(user) => statement.push_bind(" AND l.answered_by = ", user.as_uuid()),
         };
         let (_, id) = self.columns();
         span.and(span.and(statement, "<", span.before, id), ">=", span.from, id)
@@ -182,6 +185,7 @@ impl Test {
                 has_word(statement.push(" OR "), tenant, digits).push(")")
             }
             Self::Call(call) => calls::and_is(statement, "c", *call),
+            Self::AnsweredBy(user) => statement.push_bind(" AND c.answered_by = ", user.as_uuid()),
         }
     }
 }

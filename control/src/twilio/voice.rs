@@ -103,7 +103,9 @@ async fn open(
     };
     let mut txn = app.store.begin(tenant).await?;
     let (call, is_new) = txn.call_open(tenant, &new, now).await?;
+    txn.call_route_put(tenant, call, number.route).await?;
     if !txn.receipt_keep(tenant, call, "voice", now).await? {
+        txn.commit().await?;
         return Ok((call, Outcome::Duplicate));
     }
     if is_new {
@@ -192,6 +194,7 @@ async fn take_back(app: &App, request: Request) -> Result<(Outcome, Response), A
     let limits = (STREAM_TRIES, Duration::ZERO);
     match txn.stream_try(hook.tenant, call, limits, true, now).await? {
         StreamTry::Nth(n) => {
+            txn.call_route_put(hook.tenant, call, number.route).await?;
             txn.event(hook.tenant, call, EventType::CallMedia, now, json!({ "restart": n })).await?;
             txn.commit().await?;
             // At once at first; should it break again, more slowly.

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::{CallId, SessionId, UserId};
+use common::{CallId, SayId, SessionId, UserId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::bots::ring_bot;
 use super::keys::make_key;
 use super::messages::end;
+use super::modes::ring_agent;
 use super::server::{PASSWORD, Person, Server, call_sid, email};
 use super::sessions::open;
 
@@ -46,27 +48,44 @@ const MADE_BY_ADMINS: [u16; 6] = [401, 403, 403, 403, 201, 201];
 const SIGNED: [u16; 6] = [403; 6];
 const READ: Keys = Keys::With("calls:read");
 const LISTEN: Keys = Keys::With("calls:listen");
+const SPEAK: Keys = Keys::With("calls:speak");
 const NUMBERS: Keys = Keys::With("numbers:write");
 
 const TABLE: &[Row] = &[
     row("GET", "/api/me", Keys::Any, ALL),
     row("GET", "/api/calls", READ, ALL),
     row("GET", "/api/calls/active", READ, ALL),
-    row("GET", "/api/calls/latest", READ, OF_A_CALL),
+    // The agent has answered none.
+    row("GET", "/api/calls/latest", READ, [401, 200, 404, 200, 200, 404]),
     row("GET", "/api/calls/stats", READ, ALL),
     row("GET", "/api/calls/analytics", READ, ALL),
     row("GET", "/api/calls/export", READ, [401, 403, 403, 200, 200, 200]),
     row("GET", "/api/calls/{id}", READ, OF_A_CALL),
     row("PATCH", "/api/calls/{id}", Keys::With("calls:write"), [401, 403, 200, 200, 200, 404]),
-    row("DELETE", "/api/calls/{id}", Keys::With("calls:write"), [401, 403, 403, 403, 204, 404]),
+    // Of a call that is over, and was no agent's.
+    row("DELETE", "/api/calls/{id}", Keys::With("calls:write"), [401, 403, 404, 403, 204, 404]),
     row("GET", "/api/calls/{id}/events", READ, OF_A_CALL),
     row("GET", "/api/calls/{id}/listeners", READ, OF_A_CALL),
     row("GET", "/api/calls/{id}/messages", READ, OF_A_CALL),
     row("GET", "/api/calls/{id}/transcript", READ, OF_A_CALL),
-    // Agents hear their own calls, and no call is anybody's own yet.
-    row("POST", "/api/calls/{id}/sessions", LISTEN, [401, 201, 403, 201, 201, 404]),
-    // An admin's session.
+    // It rings, so agents may hear it.
+    row("POST", "/api/calls/{id}/sessions", LISTEN, [401, 201, 201, 201, 201, 404]),
+    // An admin's session, back to `listen`.
+    row("PATCH", "/api/calls/{id}/sessions/{sid}", LISTEN, [401, 403, 403, 200, 200, 404]),
     row("DELETE", "/api/calls/{id}/sessions/{sid}", LISTEN, [401, 403, 403, 204, 204, 404]),
+    // Nobody has answered it, so it is no agent's own.
+    row("POST", "/api/calls/{id}/takeover", SPEAK, [401, 403, 403, 201, 201, 404]),
+    row("POST", "/api/calls/{id}/say", SPEAK, [401, 403, 403, 202, 202, 404]),
+    row("DELETE", "/api/calls/{id}/say", SPEAK, [401, 403, 403, 202, 202, 404]),
+    row("DELETE", "/api/calls/{id}/say/{say}", SPEAK, [401, 403, 403, 202, 202, 404]),
+    row("POST", "/api/calls/{id}/hold", SPEAK, [401, 403, 403, 200, 200, 404]),
+    row("POST", "/api/calls/{id}/dtmf", SPEAK, [401, 403, 403, 202, 202, 404]),
+    // Of a call that its bot answered: it does not ring, and there is no such call for agents.
+    row("POST", "/api/calls/{id}/pause-ai", SPEAK, [401, 403, 404, 202, 202, 404]),
+    row("DELETE", "/api/calls/{id}/pause-ai", SPEAK, [401, 403, 404, 202, 202, 404]),
+    // Without Twilio.
+    row("POST", "/api/calls/{id}/end", SPEAK, [401, 403, 403, 502, 502, 404]),
+    row("POST", "/api/calls/{id}/transfer", SPEAK, [401, 403, 403, 502, 502, 404]),
     row("GET", "/api/numbers", Keys::With("numbers:read"), ALL),
     row("POST", "/api/numbers", NUMBERS, MADE_BY_ADMINS),
     row("PATCH", "/api/numbers/{number}", NUMBERS, [401, 403, 403, 403, 200, 404]),
@@ -93,6 +112,7 @@ const TABLE: &[Row] = &[
     row("GET", "/api/auth/oidc/callback", Keys::Apart, [404; 6]),
     // Without an upgrade to a WebSocket it is a bad request, of somebody who may.
     row("GET", "/api/live", READ, [401, 400, 400, 400, 400, 400]),
+    row("GET", "/api/ws/telephony/stream", READ, [401, 400, 400, 400, 400, 400]),
     row("POST", "/api/twilio/voice", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/resume", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/status", Keys::Apart, SIGNED),
@@ -134,7 +154,8 @@ async fn every_route_answers_everybody_as_the_table_says() {
 #[tokio::test]
 async fn a_key_does_what_its_scope_says_and_nothing_else() {
     let stage = Stage::set().await;
-    let scopes = ["calls:read", "calls:write", "calls:listen", "numbers:read", "numbers:write"];
+    let scopes =
+        ["calls:read", "calls:write", "calls:listen", "calls:speak", "numbers:read", "numbers:write"];
     let every = make_key(&stage.server, &stage.admin, &scopes).await;
     let mut wrong = Vec::new();
     for row in TABLE.iter().filter(|row| row.keys != Keys::Apart) {
@@ -204,7 +225,10 @@ struct Stage {
     viewer: Person,
     /// The tokens of [`WHO`].
     callers: [Option<String>; 6],
+    /// One that rings.
     call: CallId,
+    /// One that a bot answered.
+    bots: CallId,
 }
 
 impl Stage {
@@ -216,11 +240,12 @@ impl Stage {
         let viewer = server.hire(&admin, "viewer").await;
         let agent = server.hire(&admin, "agent").await;
         let supervisor = server.hire(&admin, "supervisor").await;
-        let call = server.ring_live(&admin, 1, 1).await;
+        let call = ring_agent(&server, &admin, 1, json!({})).await;
+        let bots = ring_bot(&server, &admin, 2).await;
         let tokens = [&viewer, &agent, &supervisor, &admin, &stranger].map(|person| person.token.clone());
         let [viewers, agents, supervisors, admins, strangers] = tokens.map(Some);
         let callers = [None, viewers, agents, supervisors, admins, strangers];
-        Self { server, admin, viewer, callers, call }
+        Self { server, admin, viewer, callers, call, bots }
     }
 
     /// The row's path to something of the first tenant that is there: made just now if it is taken away.
@@ -236,6 +261,16 @@ impl Stage {
         if path.contains("{sid}") {
             let (session, _) = open(&self.server, &self.admin, self.call).await;
             path = path.replace("{sid}", &session.to_string());
+        }
+        if path.contains("{say}") {
+            let text = Some(json!({ "text": "Hello" }));
+            let say = format!("/api/calls/{}/say", self.call);
+            let said: Value =
+                self.server.send(&self.admin, Method::POST, &say, text).await.json().await.unwrap();
+            path = path.replace("{say}", said["id"].as_str().unwrap());
+        }
+        if path.ends_with("/pause-ai") {
+            path = path.replace("{id}", &self.bots.to_string());
         }
         if path.starts_with("/api/keys/") {
             let key = make_key(&self.server, &self.admin, &["calls:read"]).await;
@@ -266,6 +301,12 @@ impl Stage {
         let body = match (row.method, row.path) {
             ("PATCH", "/api/calls/{id}") => Some(json!({ "is_urgent": true })),
             ("POST", "/api/calls/{id}/sessions") => Some(json!({ "mode": "listen" })),
+            ("PATCH", "/api/calls/{id}/sessions/{sid}") => Some(json!({ "mode": "listen" })),
+            ("POST", "/api/calls/{id}/takeover") => Some(json!({ "reason": "x", "notes": "" })),
+            ("POST", "/api/calls/{id}/say") => Some(json!({ "text": "Hello" })),
+            ("POST", "/api/calls/{id}/hold") => Some(json!({ "held": true })),
+            ("POST", "/api/calls/{id}/dtmf") => Some(json!({ "digits": "1" })),
+            ("POST", "/api/calls/{id}/transfer") => Some(json!({ "to": "+15550177", "kind": "cold" })),
             ("POST", "/api/numbers") => Some(json!({ "number": fresh_number() })),
             ("PATCH", "/api/numbers/{number}") => Some(json!({ "label": "x" })),
             ("POST", "/api/users") => Some(json!({
@@ -285,7 +326,9 @@ impl Stage {
         };
         let method: Method = row.method.parse().unwrap();
         let request = match (token, row.path) {
-            (Some(token), "/api/live") => self.server.request(method, &format!("{path}?token={token}")),
+            (Some(token), "/api/live" | "/api/ws/telephony/stream") => {
+                self.server.request(method, &format!("{path}?token={token}"))
+            }
             (Some(token), _) => self.server.request(method, path).bearer_auth(token),
             (None, _) => self.server.request(method, path),
         };
@@ -305,6 +348,7 @@ fn nowhere(path: &str) -> String {
         "/api/users/{id}" => path.replace("{id}", &UserId::new().to_string()),
         _ => path.replace("{id}", &CallId::new().to_string()),
     };
+    let path = path.replace("{say}", &SayId::new().to_string());
     path.replace("{number}", "+15559999999").replace("{sid}", &SessionId::new().to_string())
 }
 

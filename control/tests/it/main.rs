@@ -23,10 +23,12 @@ mod on_sqlite {
     const STORE: crate::Store = crate::Store::Sqlite;
 
     mod access;
+    mod answering;
     mod asking;
     mod audit;
     mod auth;
     mod auth_tokens;
+    mod bots;
     mod calls;
     mod cut_off;
     mod deletion;
@@ -35,9 +37,11 @@ mod on_sqlite {
     mod gateways;
     mod keys;
     mod limits;
+    mod line;
     mod lists;
     mod live;
     mod messages;
+    mod modes;
     mod odd;
     mod oidc;
     mod oidc_provider;
@@ -46,10 +50,13 @@ mod on_sqlite {
     mod reconcile;
     mod recordings;
     mod routes;
+    mod say;
     mod server;
     mod sessions;
+    mod telephony;
     mod tenants;
     mod ugly;
+    mod waiting;
     mod webhooks;
 }
 
@@ -58,10 +65,12 @@ mod on_postgres {
     const STORE: crate::Store = crate::Store::Postgres;
 
     mod access;
+    mod answering;
     mod asking;
     mod audit;
     mod auth;
     mod auth_tokens;
+    mod bots;
     mod calls;
     mod cut_off;
     mod deletion;
@@ -70,9 +79,11 @@ mod on_postgres {
     mod gateways;
     mod keys;
     mod limits;
+    mod line;
     mod lists;
     mod live;
     mod messages;
+    mod modes;
     mod odd;
     mod oidc;
     mod oidc_provider;
@@ -82,9 +93,12 @@ mod on_postgres {
     mod recordings;
     mod routes;
     mod row_security;
+    mod say;
     mod server;
     mod sessions;
+    mod telephony;
     mod tenants;
     mod ugly;
+    mod waiting;
     mod webhooks;
 }

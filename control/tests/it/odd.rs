@@ -175,3 +175,16 @@ async fn a_configuration_that_cannot_be_is_refused_with_one_clear_line() {
 fn console_is_built() -> bool {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("console/dist/index.html").exists()
 }
+
+#[tokio::test]
+async fn an_answer_says_of_which_trace_it_is() {
+    let server = Server::start().await;
+    let known = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let ask = async |parent: &str| {
+        let request = server.request(Method::GET, "/api/me").header("traceparent", parent);
+        request.send().await.unwrap().headers()["x-request-id"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(ask(&format!("00-{known}-00f067aa0ba902b7-01")).await, known);
+    let (one, other) = (ask("00-x-y-z").await, ask("").await);
+    assert!(one.len() == 32 && other.len() == 32 && one != other, "{one} {other}");
+}

@@ -159,9 +159,9 @@ async fn who_may_listen_and_when() {
     let long = "x".repeat(3000);
     let table: [(&str, &Person, &str, Value, u16, &str); 9] = [
         ("no audio", &admin, &silent, json!({ "mode": "listen" }), 409, "call_not_live"),
-        ("whisper", &admin, &live, json!({ "mode": "whisper" }), 422, "mode_not_available"),
+        ("whisper", &admin, &live, json!({ "mode": "whisper" }), 409, "call_cannot_be_joined"),
         ("whisper by a viewer", &viewer, &live, json!({ "mode": "whisper" }), 403, "forbidden"),
-        ("agent", &agent, &live, json!({ "mode": "listen" }), 403, "forbidden"),
+        ("agent", &agent, &live, json!({ "mode": "listen" }), 404, "not_found"),
         ("no mode", &admin, &live, json!({}), 422, "invalid_body"),
         ("odd mode", &admin, &live, json!({ "mode": "shout" }), 422, "invalid_body"),
         ("more", &admin, &live, json!({ "mode": "listen", "user": "x" }), 422, "invalid_body"),

@@ -1,6 +1,6 @@
 //! Another tenant's things do not exist.
 
-use common::SessionId;
+use common::{SayId, SessionId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -35,6 +35,7 @@ async fn whatever_a_path_names_does_not_exist_for_another_tenant() {
             .replace("/keys/{id}", &format!("/keys/{}", &key[..20]))
             .replace("{number}", number)
             .replace("{sid}", &session.to_string())
+            .replace("{say}", &SayId::new().to_string())
             .replace("{id}", &call.to_string());
         let by_sid = by_id.replace(&call.to_string(), &sid);
         let nothing = by_id.replace(&session.to_string(), &SessionId::new().to_string());
@@ -42,9 +43,14 @@ async fn whatever_a_path_names_does_not_exist_for_another_tenant() {
             assert!(!path.contains('{'), "{path}: say here what it names");
             for method in methods.as_object().unwrap().keys() {
                 let method: Method = method.to_uppercase().parse().unwrap();
-                let body = match (&method, path.ends_with("/sessions")) {
-                    (&Method::PATCH, _) => Some(json!({})),
-                    (&Method::POST, true) => Some(json!({ "mode": "listen" })),
+                let body = match (&method, path.rsplit('/').next().unwrap()) {
+                    (&Method::PATCH, _) if path.contains("/sessions/") => Some(json!({ "mode": "listen" })),
+                    (&Method::PATCH, _) | (&Method::POST, "takeover") => Some(json!({})),
+                    (&Method::POST, "sessions") => Some(json!({ "mode": "listen" })),
+                    (&Method::POST, "say") => Some(json!({ "text": "x" })),
+                    (&Method::POST, "hold") => Some(json!({ "held": true })),
+                    (&Method::POST, "dtmf") => Some(json!({ "digits": "1" })),
+                    (&Method::POST, "transfer") => Some(json!({ "to": "+15550177", "kind": "cold" })),
                     _ => None,
                 };
                 let response = server.send(&stranger, method.clone(), &path, body).await;
@@ -55,7 +61,7 @@ async fn whatever_a_path_names_does_not_exist_for_another_tenant() {
             }
         }
     }
-    assert!(tried >= 27, "{tried}");
+    assert!(tried >= 60, "{tried}");
     assert_eq!(seen(&server, &owner, &call.to_string()).await, before, "and nothing changed");
 }
 
@@ -92,7 +98,7 @@ async fn admins_change_their_tenant_and_everybody_reads_its_name() {
     let before = server.get(&admin, "/api/tenant").await;
     assert_eq!(
         (&before["name"], &before["settings"]),
-        (&json!("Tenant 1"), &json!({ "retention_days": null, "disclosure": null }))
+        (&json!("Tenant 1"), &json!({ "retention_days": null, "disclosure": null, "speaking_modes": null }))
     );
     assert_eq!(before["id"], admin.tenant.to_string());
 

@@ -21,8 +21,8 @@ use tracing::Instrument as _;
 use self::openai::OpenAi;
 use self::stream::Stream;
 
-/// What may wait to be told to a bot: two and a half seconds of the call's audio. What is more is the caller's to drop.
-const TO_BOT: usize = 128;
+/// What may wait to be told to a bot. It is taken at once, but a queue that is cleared gives back all its marks together.
+const TO_BOT: usize = 2048;
 
 /// What may wait to be taken from a bot. Then it is read no further, so that it must wait itself.
 const FROM_BOT: usize = 256;

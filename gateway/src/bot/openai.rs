@@ -1,6 +1,6 @@
 //! OpenAI's Realtime API over a WebSocket: mu-law on both ways, the server finds the turns.
 //!
-//! Sound comes faster than real time, so the server does not know what was heard. Each tenth of a second has a mark
+//! Sound comes faster than real time, so the server does not know what was heard. Each fifth of a second has a mark
 //! behind it; when the caller speaks in, what was not played is cut off, also from what the model remembers.
 
 mod event;

@@ -99,7 +99,8 @@ impl Ingest {
         verifier: Verifier,
         registry: &Registry,
     ) -> Result<Self, StartError> {
-        let (bots, speech) = (Arc::new(BotConfig::default()), Speech::new(Default::default()));
+        let bots = Arc::new(config.bot.clone());
+        let speech = Speech::new(config.speech.clone());
         let speech = speech.map_err(|error| StartError::System(error.to_string()))?;
         let config = config.ingest.clone();
         let metrics = Metrics::register(registry)?;
@@ -187,6 +188,8 @@ mod tests {
             ingest: Config::default(),
             listen: crate::listen::Config::default(),
             budget: crate::budget::Config::default(),
+            bot: BotConfig::default(),
+            speech: crate::speech::SpeechConfig::default(),
         };
         let hub = Arc::new(Hub::new(outlets));
         let ingest = Ingest::new(&config, NodeId::new(), hub, Bus::in_process(), verifier, registry);

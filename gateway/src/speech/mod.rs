@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 pub use self::config::{ElevenLabs, Espeak, OpenAi, Provider, SpeechConfig};
 use self::text::Line;
+pub use self::text::is_voice;
 
 /// Pieces of sound that may wait to be taken. A line as long as may be has fewer, unless a provider sends crumbs: then
 /// it has to wait.
@@ -177,6 +178,8 @@ impl Outlet<'_> {
         self.left = self.left.checked_sub(ulaw.len()).ok_or(SpeechError::TooLong)?;
         // Nobody there: the whole work is dropped at its next step.
         let _taken_or_closed = self.sound.send(Ok(ulaw)).await;
+        // A provider may be much faster than real time; the calls on this thread are not to wait for it.
+        tokio::task::yield_now().await;
         Ok(())
     }
 }

@@ -54,7 +54,8 @@ fn is_language(tag: &str) -> bool {
         && tag.split('-').all(good)
 }
 
-fn is_voice(name: &str) -> bool {
+/// Whether a provider may have a voice of this name: letters, digits and `-`, `_`, `+`, `.`, at most 64.
+pub fn is_voice(name: &str) -> bool {
     name.len() <= MAX_VOICE
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_+.".contains(&b))

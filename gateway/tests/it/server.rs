@@ -46,6 +46,8 @@ impl Server {
             ingest: ingest::Config::default(),
             listen: listen::Config::default(),
             budget: gateway::budget::Config::default(),
+            bot: gateway::bot::BotConfig::default(),
+            speech: gateway::speech::SpeechConfig::default(),
         };
         // A test on a busy machine must not lose a stream to its own slowness.
         config.ingest.limits.stall = 3 * PATIENCE;

@@ -95,7 +95,7 @@ impl Speak {
         bar.set_message("cost");
         let cpu_ms_a_call_second = self.cost(&site, bar).await?;
         bar.set_message("takeover");
-        let bot = Bot::start(BOT).await?;
+        let bot = Bot::start(Audio::tone(BOT, 8000)).await?;
         let settings = json!({ "settings": { "bot": { "kind": "stream", "url": bot.url() } } });
         site.console().send(Method::PATCH, &number, settings).await.context("the number's bot")?;
         let takeover = self.takeover(&site, bar).await?;

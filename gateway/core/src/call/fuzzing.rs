@@ -44,7 +44,7 @@ pub fn floor(now: Instant, data: &[u8]) {
                 let elsewhere = u16::from_le_bytes([*low, *high]);
                 if flag {
                     sequence = sequence.wrapping_add_signed(i16::from(*step as i8));
-                    timestamp = timestamp.wrapping_add(u32::from(elsewhere) << (what & 0x30));
+                    timestamp = timestamp.wrapping_add(u32::from(elsewhere) << (what >> 1 & 0x18));
                 } else {
                     sequence = sequence.wrapping_add(1);
                     timestamp = timestamp.wrapping_add(960);

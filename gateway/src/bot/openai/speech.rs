@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// Sound between two marks: a tenth of a second of mu-law.
-const PIECE: usize = 800;
+/// Sound between two marks: a fifth of a second of mu-law.
+const PIECE: usize = 1600;
 
 /// Items that may wait to be played.
 const MAX_ITEMS: usize = 32;

@@ -101,13 +101,13 @@ fn truncated(item: &str, ms: usize) -> Value {
 const SPEECH: &str = "input_audio_buffer.speech_started";
 
 #[test]
-fn each_tenth_of_a_second_has_a_mark() {
+fn each_fifth_of_a_second_has_a_mark() {
     let mut lab = Lab::new();
     lab.responds("r1");
-    lab.speaks("r1", "i1", 250, "One two three");
-    lab.speaks("r1", "i1", 50, " four.");
+    lab.speaks("r1", "i1", 500, "One two three");
+    lab.speaks("r1", "i1", 100, " four.");
     let marks = lab.marks();
-    assert_eq!(marks.iter().map(|mark| mark.1).collect::<Vec<_>>(), [800, 1600, 2000, 2400]);
+    assert_eq!(marks.iter().map(|mark| mark.1).collect::<Vec<_>>(), [1600, 3200, 4000, 4800]);
     lab.ends("r1", "completed", json!(null));
     for (name, _) in &marks[..3] {
         lab.tell(ToBot::Played(name.clone()));
@@ -123,13 +123,13 @@ fn who_is_spoken_into_forgets_what_was_not_heard() {
     lab.responds("r1");
     lab.speaks("r1", "i1", 1000, "One two three four five six seven eight nine ten.");
     let marks = lab.marks();
-    lab.tell(ToBot::Played(marks[3].0.clone()));
+    lab.tell(ToBot::Played(marks[1].0.clone()));
     lab.hears(json!({ "type": SPEECH, "audio_start_ms": 1, "item_id": "u1" }));
     assert_eq!(lab.heard(), [FromBot::Clear, bot_said("One two three four –")]);
     assert_eq!(lab.sent(), [truncated("i1", 400)]);
     // What comes late of it, and marks of what was cleared, come to nothing.
     lab.speaks("r1", "i1", 1000, "eleven");
-    lab.tell(ToBot::Played(marks[9].0.clone()));
+    lab.tell(ToBot::Played(marks[4].0.clone()));
     lab.ends("r1", "cancelled", json!(null));
     assert_eq!((lab.heard(), lab.sent()), (vec![], vec![]));
 
@@ -151,14 +151,14 @@ fn of_several_items_each_is_cut_where_it_was_heard() {
     let mut lab = Lab::new();
     lab.responds("r1");
     lab.speaks("r1", "i1", 100, "One.");
-    lab.speaks("r1", "i2", 200, "Two and three.");
+    lab.speaks("r1", "i2", 400, "Two and three.");
     lab.speaks("r1", "i3", 100, "Four.");
     lab.ends("r1", "completed", json!(null));
     let marks = lab.marks();
     lab.tell(ToBot::Played(marks[1].0.clone()));
     lab.hears(json!({ "type": SPEECH }));
     assert_eq!(lab.heard(), [bot_said("One."), FromBot::Clear, bot_said("Two –")]);
-    assert_eq!(lab.sent(), [truncated("i2", 100), truncated("i3", 0)]);
+    assert_eq!(lab.sent(), [truncated("i2", 200), truncated("i3", 0)]);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_paused_bot_is_silent_and_knows_afterwards_what_was_said() {
     lab.tell(ToBot::Paused);
     lab.tell(ToBot::Paused);
     let [cancel, clear] = ["response.cancel", "input_audio_buffer.clear"].map(|kind| json!({ "type": kind }));
-    assert_eq!(lab.sent(), [truncated("i1", 100), cancel, clear]);
+    assert_eq!(lab.sent(), [truncated("i1", 200), cancel, clear]);
     lab.speaks("r1", "i1", 500, "four");
     lab.ends("r1", "cancelled", json!(null));
     lab.tell(ToBot::Audio([1; 160]));

@@ -1,7 +1,10 @@
 //! Bots in line, against servers that speak their protocols over real sockets.
 
+mod openai;
 mod peer;
+mod realtime;
 mod stream;
+mod tls;
 
 use std::sync::Arc;
 

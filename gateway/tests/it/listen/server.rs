@@ -189,6 +189,8 @@ pub(crate) fn config(public_url: &str) -> Config {
         ingest: ingest::Config::default(),
         listen: listen::Config::default(),
         budget: gateway::budget::Config::default(),
+        bot: gateway::bot::BotConfig::default(),
+        speech: gateway::speech::SpeechConfig::default(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Speech, from the program on this machine and from servers that stand in for the providers.
 
 mod espeak;
+mod http;
+mod server;
+mod sound;
 
 use bytes::Bytes;
 use gateway::speech::{Speech, SpeechConfig, SpeechError};

@@ -10,26 +10,29 @@
 
 mod caller;
 mod config;
+mod cut;
+mod output;
 mod party;
 mod speech;
 mod tick;
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use common::token::Mode;
 
 pub use config::{FloorConfig, FloorCounts, FloorError, MAX_PARTIES};
+pub use output::{Output, PartyId, Role};
 
 use self::caller::Caller;
+use self::cut::Tail;
+use self::output::Outputs;
 use self::party::{Party, Voice};
 use self::tick::Ears;
+use super::Counts;
 use super::microphone::Rtp;
 use super::mixer::Frame;
-use super::routing::{Audience, State, audience};
+use super::routing::{Audience, State};
 use super::tone::{Hold, Keys};
-use super::{Counts, SLOT};
 use crate::frame::PHONE_RATE;
 
 /// A tick of the floor's clock.
@@ -37,78 +40,6 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// So many ticks are caught up with when the owner comes late; what is before is left out.
 const CATCH_UP: u64 = 5;
-
-/// Outputs that wait to be taken at most. A tick gives one or two for each party.
-const MAX_OUTPUTS: usize = 4096;
-
-/// Somebody who takes part in a call beside the caller. The owner's own number.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct PartyId(pub u32);
-
-/// What somebody is in a call.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Role {
-    /// A person who has answered.
-    Agent,
-    /// A person beside the call.
-    Supervisor,
-    /// An AI that hears and speaks.
-    Bot,
-    /// Text that is read out, prompts. It has no ears.
-    Announcer,
-}
-
-/// What a floor gives out. `tick` counts 20 ms of its clock since it was made, and jumps over the time that
-/// the clock stood still.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Output {
-    /// 20 ms for the caller. Not given while they would hear silence.
-    Caller {
-        /// Its place in the floor's time.
-        tick: u64,
-        /// What the caller hears.
-        ulaw: [u8; SLOT],
-        /// All that is heard in it is a bot's.
-        by_bot_only: bool,
-    },
-    /// All audio of this party before the mark has been given out, or was dropped.
-    Mark {
-        /// Whose queue it was in.
-        party: PartyId,
-        /// The mark.
-        mark: u64,
-        /// It was not played to the end.
-        dropped: bool,
-    },
-    /// 20 ms for a bot: each tick while it is there and not paused, silence included.
-    Bot {
-        /// Its place in the floor's time.
-        tick: u64,
-        /// The bot.
-        party: PartyId,
-        /// What it hears.
-        ulaw: [u8; SLOT],
-    },
-    /// 20 ms for an agent or a supervisor who may speak: stereo Opus, left the caller, right everybody else
-    /// but themself. Not given for every tick while all are silent.
-    Party {
-        /// Its place in the floor's time.
-        tick: u64,
-        /// Who hears it.
-        party: PartyId,
-        /// One Opus packet.
-        payload: Bytes,
-        /// The first packet after silence: the RTP marker bit.
-        marker: bool,
-    },
-    /// What all who only listen hear in their right ear: everybody but the caller. Each tick, silence included.
-    AgentSide {
-        /// Its place in the floor's time.
-        tick: u64,
-        /// What they hear.
-        ulaw: [u8; SLOT],
-    },
-}
 
 /// The floor of one call.
 ///
@@ -140,32 +71,6 @@ pub struct Floor {
     /// Of all parties' streams.
     streams: Counts,
     counts: FloorCounts,
-}
-
-/// What was not taken yet.
-#[derive(Debug, Default)]
-struct Outputs {
-    waiting: VecDeque<Output>,
-    dropped: u64,
-}
-
-impl Outputs {
-    fn give(&mut self, output: Output) {
-        if self.waiting.len() >= MAX_OUTPUTS {
-            self.waiting.pop_front();
-            self.dropped += 1;
-        }
-        self.waiting.push_back(output);
-    }
-}
-
-/// The end of a voice that was cut.
-#[derive(Debug)]
-struct Tail {
-    party: PartyId,
-    bot: bool,
-    heard: Audience,
-    frame: Frame,
 }
 
 impl Floor {
@@ -221,7 +126,7 @@ impl Floor {
                 self.settle();
                 return Err(error);
             }
-            self.tails.extend(tail);
+            self.fade(tail);
             self.follow_bot_pause(state);
         }
         self.settle();
@@ -259,7 +164,7 @@ impl Floor {
         for at in 0..self.parties.len() {
             if self.parties[at].role == Role::Agent {
                 let tail = self.cut_microphone(at);
-                self.tails.extend(tail);
+                self.fade(tail);
             }
         }
         self.hold = held.then(Hold::default);
@@ -284,7 +189,7 @@ impl Floor {
         self.see(now);
         if let Some(at) = self.find(party) {
             let tail = self.cut_microphone(at);
-            self.tails.extend(tail);
+            self.fade(tail);
         }
         self.settle();
     }
@@ -453,62 +358,12 @@ impl Floor {
             self.clear_speech(at);
         } else {
             let tail = self.cut_microphone(at);
-            self.tails.extend(tail);
+            self.fade(tail);
         }
         let mut gone = self.parties.swap_remove(at);
         self.frames.swap_remove(at);
         if let Voice::Microphone(microphone) = &mut gone.voice {
             self.counts.microphones += microphone.take_counts();
-        }
-    }
-
-    /// Drops what waits of a microphone. What leads it into silence is for those who hear it now.
-    fn cut_microphone(&mut self, at: usize) -> Option<Tail> {
-        let (now, state) = (self.now, self.state());
-        let party = &mut self.parties[at];
-        let Voice::Microphone(microphone) = &mut party.voice else { return None };
-        let frame = microphone.cut(now);
-        let heard = audience(party.speaker(), state);
-        (!frame.silent).then_some(Tail { party: party.id, bot: false, heard, frame })
-    }
-
-    /// Drops a queue and gives its marks out.
-    fn clear_speech(&mut self, at: usize) {
-        let state = self.state();
-        let party = &mut self.parties[at];
-        let Voice::Speech(speech) = &mut party.voice else { return };
-        let (cleared, frame) = speech.clear();
-        self.counts.queue_cleared += cleared as u64;
-        if !frame.silent {
-            let heard = audience(party.speaker(), state);
-            self.tails.push(Tail { party: party.id, bot: party.role == Role::Bot, heard, frame });
-        }
-        self.give_marks(at, true);
-    }
-
-    /// The bot may have been paused since this was the state: then its queue goes.
-    fn follow_bot_pause(&mut self, before: State) {
-        if before.bot_paused || !self.is_bot_paused() {
-            return;
-        }
-        for at in 0..self.parties.len() {
-            if self.parties[at].role == Role::Bot {
-                let from = self.tails.len();
-                self.clear_speech(at);
-                // Those who heard it until now hear it fade.
-                let heard = audience(self.parties[at].speaker(), before);
-                self.tails[from..].iter_mut().for_each(|tail| tail.heard = heard);
-            }
-        }
-    }
-
-    /// Gives out the marks that are due.
-    fn give_marks(&mut self, at: usize, dropped: bool) {
-        let party = self.parties[at].id;
-        while let Voice::Speech(speech) = &mut self.parties[at].voice
-            && let Some(mark) = speech.next_mark()
-        {
-            self.outputs.give(Output::Mark { party, mark, dropped });
         }
     }
 

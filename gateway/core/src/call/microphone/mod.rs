@@ -219,9 +219,11 @@ impl Microphone {
     }
 
     /// Drops all that was sent up to now, and gives what leads from it into silence.
+    ///
+    /// What is still on its way is dropped when it comes, if the fastest path would have brought it by now.
     pub fn cut(&mut self, now: Instant) -> Frame {
         let tail = self.next(now).fade_out();
-        self.packets.cut();
+        self.packets.cut(self.at(now).saturating_sub(self.delay.base()));
         self.ready.clear();
         self.rest();
         tail
@@ -276,7 +278,7 @@ impl Microphone {
         // What was made up meanwhile stands for what is missing now.
         let missing = ((front.timestamp - cursor).max(0) / TICKS) as usize;
         let missing = missing.saturating_sub(filled) / GRAIN * GRAIN;
-        let follows = self.last.is_some_and(|last| front.sequence == last + 1);
+        let follows = front.marker || self.last.is_some_and(|last| front.sequence == last + 1);
         if missing == 0 {
             self.decode_front(filled > FULL);
         } else if follows || missing > GONE {

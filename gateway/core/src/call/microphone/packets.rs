@@ -28,6 +28,8 @@ pub(super) struct Held {
     pub(super) timestamp: i64,
     /// In ticks.
     pub(super) duration: i64,
+    /// The sender says that a pause came before it.
+    pub(super) marker: bool,
     pub(super) payload: Vec<u8>,
 }
 
@@ -92,7 +94,7 @@ impl Packets {
         if restarted {
             self.edge = i64::MIN;
         }
-        let duplicate = !self.keep(at, duration, rtp.payload, counts);
+        let duplicate = !self.keep(at, duration, &rtp, counts);
         if duplicate {
             Taken::Dropped
         } else if restarted {
@@ -127,10 +129,10 @@ impl Packets {
         }
     }
 
-    /// All that was sent up to now comes too late.
-    pub(super) fn cut(&mut self) {
+    /// All that has come comes too late, and what begins before this time.
+    pub(super) fn cut(&mut self, before: i64) {
         if let Some(newest) = self.newest {
-            self.pass(newest.timestamp + 1);
+            self.pass(before.max(newest.timestamp + 1));
         }
         self.clear();
     }
@@ -156,7 +158,7 @@ impl Packets {
     }
 
     /// Keeps a packet in its place, if its time has not passed. False: it is there already.
-    fn keep(&mut self, at: Newest, duration: i64, payload: &[u8], counts: &mut MicrophoneCounts) -> bool {
+    fn keep(&mut self, at: Newest, duration: i64, rtp: &Rtp<'_>, counts: &mut MicrophoneCounts) -> bool {
         if at.timestamp < self.edge {
             counts.late += 1;
             return true;
@@ -170,8 +172,9 @@ impl Packets {
         counts.reordered += u64::from(place < self.held.len());
         let mut memory = self.spare.pop().unwrap_or_default();
         memory.clear();
-        memory.extend_from_slice(payload);
-        let held = Held { sequence: at.sequence, timestamp: at.timestamp, duration, payload: memory };
+        memory.extend_from_slice(rtp.payload);
+        let Newest { sequence, timestamp, .. } = at;
+        let held = Held { sequence, timestamp, duration, marker: rtp.marker, payload: memory };
         self.held.insert(place, held);
         if self.held.len() > MAX_HELD {
             self.pop();

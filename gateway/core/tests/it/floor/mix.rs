@@ -93,12 +93,18 @@ proptest! {
                 }
             }
         }
-        let mut mixer = Mixer::new();
         for slot in 0..4 {
             let frames: Vec<Frame> = voices.iter().map(|voice| Frame::telephone(voice[slot])).collect();
-            let mut mixed = mixer.mix(frames.iter());
-            prop_assert_eq!(mixed.code(), &caller[slot]);
             prop_assert_eq!(caller[slot], listener[slot]);
+            let expected = sum(&frames);
+            if expected.iter().any(|sample| sample.abs() > LIMIT) {
+                break;
+            }
+            // Of a single voice no bit is changed, not even of its two zeros.
+            let mut heard = frames.iter().filter(|frame| !frame.silent);
+            let alone = heard.next().filter(|_| heard.next().is_none());
+            let coded = expected.iter().map(|sample| g711::encode_sample(*sample as i16)).collect::<Vec<_>>();
+            prop_assert_eq!(&caller[slot][..], alone.map_or(&coded[..], |frame| &frame.ulaw));
         }
         room.floor = floor;
     }

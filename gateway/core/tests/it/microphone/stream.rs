@@ -150,6 +150,28 @@ fn a_cut_drops_what_waits_and_what_was_sent_before() {
     assert!(loudest(&heard) > 1000, "what is said after it is heard");
 }
 
+#[test]
+fn what_was_said_before_a_cut_and_comes_after_it_is_dropped() {
+    let t0 = epoch();
+    let (sent, _) = said();
+    let mut microphone = Microphone::new(Jitter::default(), t0).unwrap();
+    let at = |slot: usize| t0 + Duration::from_millis(20 * slot as u64);
+    let take = |microphone: &mut Microphone, slot: usize, packet: usize| {
+        let &Sent { sequence, timestamp, ref payload, .. } = &sent[packet];
+        microphone.handle_rtp(at(slot), Rtp { sequence, timestamp, marker: false, payload });
+        loudest(&microphone.next(at(slot)).pcm)
+    };
+    (0..40).for_each(|slot| _ = take(&mut microphone, slot, slot));
+    // Four packets are held up; meanwhile it is cut.
+    (40..44).for_each(|slot| _ = microphone.next(at(slot)));
+    microphone.cut(at(43) + Duration::from_millis(10));
+    for (slot, packet) in [(44, 40), (44, 41), (45, 43), (46, 42)] {
+        assert_eq!(take(&mut microphone, slot, packet), 0, "{packet}");
+    }
+    let heard: Vec<u16> = (47..100).map(|slot| take(&mut microphone, slot, slot)).collect();
+    assert!(heard.into_iter().max() > Some(1000), "what is said after it is heard");
+}
+
 fn loudest(pcm: &[i16]) -> u16 {
     pcm.iter().map(|sample| sample.unsigned_abs()).max().unwrap()
 }

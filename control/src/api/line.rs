@@ -1,0 +1,283 @@
+//! A call's line: held, ended, put through, and keys on it.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use common::bus::NodeCommand;
+use common::token::StreamKind;
+use common::{CallId, TenantId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use time::OffsetDateTime;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Json, Path};
+use crate::App;
+use crate::audit::Action;
+use crate::auth::calls::must_be_live;
+use crate::auth::{By, Caller, CallsSpeak};
+use crate::error::{ApiError, Problem};
+use crate::model::{CallRef, EventType, Route, is_e164};
+use crate::store::CallLeg;
+use crate::twilio::accounts::rest_account;
+use crate::twilio::pass::{Of, pass};
+use crate::twilio::rest::{CallChange, RestAccount, RestError, TwilioCall};
+use crate::twilio::twiml;
+
+/// How long Twilio may take, tries and all, before whoever asked is told that it failed: less than any request may.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// When the same may work, after Twilio failed.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Twilio's number for a change of a call that is over.
+const OVER_AT_TWILIO: u32 = 21220;
+
+/// The most keys at once.
+const MAX_KEYS: usize = 32;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(hold))
+        .routes(routes!(send_keys))
+        .routes(routes!(end))
+        .routes(routes!(transfer))
+}
+
+/// Whether a caller is on hold.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Hold {
+    /// On hold the caller hears comfort tone and no agent, and agents do not hear the caller.
+    held: bool,
+}
+
+/// Puts the caller on hold, or takes them off it. Fine to call twice.
+#[utoipa::path(post, path = "/api/calls/{id}/hold", tag = "speaking",
+    security(("bearer" = ["calls:speak"])),
+    params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
+    request_body = Hold,
+    responses(
+        (status = 200, body = Hold),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, description = "`call_not_live`, `call_cannot_be_joined`", body = Problem),
+        (status = 422, body = Problem),
+    ))]
+async fn hold(
+    State(app): State<App>,
+    By(caller, _): By<CallsSpeak>,
+    Path(call): Path<CallRef>,
+    Json(body): Json<Hold>,
+) -> Result<axum::Json<Hold>, ApiError> {
+    let tenant = caller.tenant();
+    let mut txn = app.store.begin(tenant).await?;
+    let call = txn.call_fetch(tenant, call).await?;
+    caller.must_speak(&call)?;
+    let now = OffsetDateTime::now_utc();
+    if txn.call_hold(tenant, call.id, body.held, now).await? {
+        let data = json!({ "held": body.held });
+        txn.audit(tenant, caller.did(Action::CallHeld).of_call(call.id).with(data.clone()), now).await?;
+        txn.event(tenant, call.id, EventType::CallUpdated, now, data).await?;
+        txn.commit().await?;
+    }
+    app.bus.commands.publish(NodeCommand::Hold { call: call.id, held: body.held });
+    Ok(axum::Json(body))
+}
+
+/// Keys to send.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    /// `0` to `9`, `*`, `#`, `A` to `D`, and `w` for half a second of silence; 1 to 32.
+    #[schema(example = "1w2#")]
+    digits: String,
+}
+
+/// Sends keys to the caller's side, as tones.
+#[utoipa::path(post, path = "/api/calls/{id}/dtmf", tag = "speaking",
+    security(("bearer" = ["calls:speak"])),
+    params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
+    request_body = Keys,
+    responses(
+        (status = 202, description = "The gateway is told"),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, description = "`call_not_live`, `call_cannot_be_joined`", body = Problem),
+        (status = 422, body = Problem),
+    ))]
+async fn send_keys(
+    State(app): State<App>,
+    By(caller, _): By<CallsSpeak>,
+    Path(call): Path<CallRef>,
+    Json(body): Json<Keys>,
+) -> Result<StatusCode, ApiError> {
+    let is_key = |byte: u8| byte.is_ascii_digit() || b"*#ABCDw".contains(&byte);
+    if !(1..=MAX_KEYS).contains(&body.digits.len()) || !body.digits.bytes().all(is_key) {
+        return Err(ApiError::invalid("digits must be 1 to 32 of 0-9, *, #, A-D and w"));
+    }
+    let tenant = caller.tenant();
+    let mut txn = app.store.begin(tenant).await?;
+    let call = txn.call_fetch(tenant, call).await?;
+    caller.must_speak(&call)?;
+    // Which keys may be a secret of somebody's.
+    let data = json!({ "count": body.digits.len() });
+    let entry = caller.did(Action::KeysSent).of_call(call.id).with(data);
+    txn.audit(tenant, entry, OffsetDateTime::now_utc()).await?;
+    txn.commit().await?;
+    app.bus.commands.publish(NodeCommand::SendDtmf { call: call.id, digits: body.digits });
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Ends a call for everybody, by Twilio. Fine for one that is over.
+#[utoipa::path(post, path = "/api/calls/{id}/end", tag = "speaking",
+    security(("bearer" = ["calls:speak"])),
+    params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
+    responses(
+        (status = 204),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, description = "`no_twilio_account`: nobody knows the account's token any more",
+            body = Problem),
+        (status = 502, description = "`twilio_unavailable`: try again; `twilio_refused`", body = Problem),
+    ))]
+async fn end(
+    State(app): State<App>,
+    By(caller, _): By<CallsSpeak>,
+    Path(call): Path<CallRef>,
+) -> Result<StatusCode, ApiError> {
+    hang_up(&app, &caller, call).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends a call, unless it is over.
+pub(crate) async fn hang_up(app: &App, caller: &Caller, call: CallRef) -> Result<(), ApiError> {
+    let tenant = caller.tenant();
+    let call = app.store.call_fetch(tenant, call).await?;
+    caller.must_command(&call)?;
+    if call.status.is_over() {
+        return Ok(());
+    }
+    let mut txn = app.store.begin(tenant).await?;
+    let entry = caller.did(Action::CallEnded).of_call(call.id);
+    txn.audit(tenant, entry, OffsetDateTime::now_utc()).await?;
+    txn.commit().await?;
+    let (account, leg) = at_twilio(app, tenant, call.id).await?;
+    // That it is over Twilio reports, as of any call, or says when it is asked.
+    match ask(app, &account, &leg, &CallChange::Complete).await {
+        Ok(_) | Err(RestError::NotFound | RestError::Refused { code: OVER_AT_TWILIO, .. }) => Ok(()),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// To whom to put the caller through.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Transfer {
+    /// Their number, E.164.
+    #[schema(example = "+15550100")]
+    to: String,
+    /// How.
+    kind: TransferKind,
+}
+
+/// How a caller is put through.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum TransferKind {
+    /// At once: the caller hears it ring, and who spoke with them is out of the call.
+    Cold,
+}
+
+/// Puts the caller through to another number, by Twilio. Both voices can be heard on, and nobody can speak in the call
+/// any more.
+#[utoipa::path(post, path = "/api/calls/{id}/transfer", tag = "speaking",
+    security(("bearer" = ["calls:speak"])),
+    params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
+    request_body = Transfer,
+    responses(
+        (status = 202, description = "Twilio dials"),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, description = "`call_not_live`, `no_twilio_account`", body = Problem),
+        (status = 422, body = Problem),
+        (status = 502, description = "`twilio_unavailable`: try again; `twilio_refused`", body = Problem),
+    ))]
+async fn transfer(
+    State(app): State<App>,
+    By(caller, _): By<CallsSpeak>,
+    Path(call): Path<CallRef>,
+    Json(body): Json<Transfer>,
+) -> Result<StatusCode, ApiError> {
+    if !is_e164(&body.to) {
+        return Err(ApiError::invalid("to must be E.164: +, country code, subscriber number"));
+    }
+    let tenant = caller.tenant();
+    let call = app.store.call_fetch(tenant, call).await?;
+    caller.must_command(&call)?;
+    must_be_live(&call)?;
+    let (account, leg) = at_twilio(&app, tenant, call.id).await?;
+    let mut txn = app.store.begin(tenant).await?;
+    let data = json!({ "kind": body.kind });
+    let entry = caller.did(Action::CallTransferred).of_call(call.id).with(data);
+    txn.audit(tenant, entry, OffsetDateTime::now_utc()).await?;
+    txn.commit().await?;
+
+    let twiml = match leg.route {
+        // Its stream goes on by itself.
+        Route::Monitor => twiml::leave(Some(&body.to)),
+        Route::Agent => {
+            let of = Of { tenant, account_sid: leg.account_sid, call: call.id, call_sid: leg.call_sid };
+            let pass = pass(&app, of, StreamKind::Monitor, &account.auth_tokens);
+            let stream =
+                twiml::Stream { url: &pass.url, status_callback: &pass.status_callback, grant: &pass.grant };
+            twiml::monitor(twiml::Script { disclosure: None, stream, dial: Some(&body.to) })
+        }
+    };
+    ask(&app, &account, &leg, &CallChange::Twiml(twiml)).await.map_err(|error| match error {
+        RestError::NotFound | RestError::Refused { code: OVER_AT_TWILIO, .. } => {
+            ApiError::Conflict { code: "call_not_live", detail: "the call is over, says Twilio" }
+        }
+        error => failed(&error),
+    })?;
+    let now = OffsetDateTime::now_utc();
+    let mut txn = app.store.begin(tenant).await?;
+    txn.call_route_put(tenant, call.id, Route::Monitor).await?;
+    let data = json!({ "transferred": body.kind, "user": caller.named() });
+    txn.event(tenant, call.id, EventType::CallUpdated, now, data).await?;
+    txn.commit().await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// The call as Twilio knows it, and whose requests are about it.
+async fn at_twilio(app: &App, tenant: TenantId, call: CallId) -> Result<(RestAccount, CallLeg), ApiError> {
+    let leg = app.store.call_leg(tenant, call).await?;
+    let account = rest_account(app, tenant, leg.account_sid).await?;
+    let detail = "nobody knows the auth token of the call's Twilio account";
+    let account = account.ok_or(ApiError::Conflict { code: "no_twilio_account", detail })?;
+    Ok((account, leg))
+}
+
+async fn ask(
+    app: &App,
+    account: &RestAccount,
+    leg: &CallLeg,
+    change: &CallChange,
+) -> Result<TwilioCall, RestError> {
+    let asked = app.twilio.call_update(account, leg.call_sid, change);
+    timeout(PATIENCE, asked).await.unwrap_or(Err(RestError::Unavailable(None)))
+}
+
+/// What whoever asked is told of Twilio's failure.
+fn failed(error: &RestError) -> ApiError {
+    match error.passes() {
+        true => {
+            ApiError::Upstream { code: "twilio_unavailable", detail: error.to_string(), again: Some(AGAIN) }
+        }
+        false => ApiError::Upstream { code: "twilio_refused", detail: error.to_string(), again: None },
+    }
+}
