@@ -112,13 +112,17 @@ export class Partyline {
     return call;
   }
 
-  /** All calls as the API has them, newest first. */
-  async records(): Promise<CallRecord[]> {
+  /** What a program shows to the API: the admin's token. */
+  async token(): Promise<string> {
     const { email, password } = TENANT;
     const headers = { "Content-Type": "application/json" };
     const login = await fetch(`${this.console}/api/auth/login`, { method: "POST", headers, body: JSON.stringify({ email, password }) });
-    const { access_token } = (await login.json()) as { access_token: string };
-    const answer = await fetch(`${this.console}/api/calls`, { headers: { Authorization: `Bearer ${access_token}` } });
+    return ((await login.json()) as { access_token: string }).access_token;
+  }
+
+  /** All calls as the API has them, newest first. */
+  async records(): Promise<CallRecord[]> {
+    const answer = await fetch(`${this.console}/api/calls`, { headers: { Authorization: `Bearer ${await this.token()}` } });
     return ((await answer.json()) as { calls: CallRecord[] }).calls;
   }
 

@@ -101,7 +101,7 @@ console.log(
   await page.locator("[data-player]").evaluate((player) => ({ ...player.dataset })),
 );
 
-mock.change(call.id, { bot: "failed" }, "alert.raised", { kind: "bot_failed" });
+mock.change(call.id, { bot: "failed" }, "alert.raised", { alert: "bot_failed", detail: null });
 await page.getByText("The AI has failed").first().waitFor();
 await page.evaluate(() => document.querySelector(".call-head").scrollIntoView());
 await shots("11-ai-failed");

@@ -93,7 +93,7 @@ export default function NumbersPage(): ReactElement {
           title={phone(open.number.number)}
           number={open.number}
           onClose={close}
-          onSubmit={(fields) => after(api.changeNumber(open.number.number, arranged(fields)))}
+          onSubmit={(fields) => after(api.changeNumber(open.number.number, arranged(fields, open.number)))}
         />
       ) : null}
       {open?.kind === "remove" ? (
@@ -112,10 +112,12 @@ export default function NumbersPage(): ReactElement {
 }
 
 /** What the form says of a number. */
-function arranged(fields: Fields) {
+function arranged(fields: Fields, number?: PhoneNumber) {
   const dial = fields.text("dial");
   const route: Route = fields.text("route") === "agent" ? "agent" : "monitor";
-  return { label: fields.text("label"), route, settings: { dial: dial === "" ? null : e164(dial) } };
+  // All of the particulars are sent anew: what this form does not ask for stays as it is.
+  const settings = { ...number?.settings, dial: dial === "" ? null : e164(dial) };
+  return { label: fields.text("label"), route, settings };
 }
 
 /** A number as people write it, without what is there for the eye. */

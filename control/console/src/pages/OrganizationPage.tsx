@@ -34,7 +34,12 @@ function TenantForm(props: { tenant: TenantView; after: Setting<TenantView>["aft
     const days = fields.text("days");
     const text = fields.text("disclosure");
     const disclosure = text === "" ? null : { ...told, text };
-    const settings = { retention_days: days === "" ? null : Number(days), disclosure };
+    // All of the settings are sent anew: what this form does not ask for stays as it is.
+    const settings = {
+      ...tenant.settings,
+      retention_days: days === "" ? null : Number(days),
+      disclosure,
+    };
     await after(api.changeTenant({ name: fields.text("name"), settings }));
     setSaved(true);
   });

@@ -258,8 +258,17 @@ test("an AI that failed is said aloud, on the call, in the list and over every p
   expect(within(panel).getByRole("button", { name: "Take over" })).toBeTruthy();
   expect(screen.getByRole("list", { name: "Live calls" }).textContent).toContain("AI failed");
   const told = { kind: "event", seq: 9, type: "alert.raised", callId: "call_1" } as const;
-  parts.tell({ ...told, call: { ...ada, bot: "failed" }, data: { kind: "bot_failed" } });
-  parts.tell({ ...told, seq: 10, call: { ...ada, bot: "failed" }, data: { kind: "bot_failed" } });
+  parts.tell({
+    ...told,
+    call: { ...ada, bot: "failed" },
+    data: { alert: "bot_failed", detail: "refused" },
+  });
+  parts.tell({
+    ...told,
+    seq: 10,
+    call: { ...ada, bot: "failed" },
+    data: { alert: "bot_failed", detail: "refused" },
+  });
   expect(screen.getAllByText(/The AI has failed/)).toHaveLength(1);
   fireEvent.click(button("Dismiss"));
   expect(screen.queryByText(/The AI has failed/)).toBeNull();

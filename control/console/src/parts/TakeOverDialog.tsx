@@ -15,7 +15,7 @@ const REASONS = [
   "Other",
 ].map((word) => ({ value: word, word }));
 /** Longest note, in UTF-16 units. */
-const LONGEST_NOTES = 1000;
+const LONGEST_NOTES = 2000;
 
 /** The second act of taking over: what the call is about, why, and then the AI is silent. */
 export function TakeOverDialog({ call, onClose }: { call: Call; onClose: () => void }): ReactElement {

@@ -53,12 +53,13 @@ export function eventWords(event: CallEvent): EventWords {
 
 /** What needs a person now. */
 export function alertWords(data: Readonly<Record<string, unknown>>, bot: Call["bot"]): string {
-  const { kind, code, detail } = data;
-  const what = typeof kind === "string" ? kind : typeof code === "string" ? code : "";
+  const { alert, detail } = data;
   const words = typeof detail === "string" ? detail.trim().slice(0, 200) : "";
-  if (bot === "failed" || what.startsWith("bot")) {
+  if (alert === "bot_failed" || (bot === "failed" && typeof alert !== "string")) {
     return `The AI has failed${words === "" ? "" : ` (${words})`}: the caller waits for somebody.`;
   }
+  if (alert === "caller_alone")
+    return "Who had taken the call over is gone, and the AI is paused: the caller is alone.";
   return words === "" ? "A call needs somebody." : words;
 }
 

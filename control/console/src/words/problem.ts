@@ -67,7 +67,11 @@ export function describeSpeakProblem(problem: Problem): string {
 const SPEAK_CONFLICTS: Readonly<Record<string, string>> = {
   call_cannot_be_joined: "This call can only be listened to.",
   call_already_answered: "Somebody else has answered this call.",
+  call_has_no_bot: "No AI answers this call.",
   call_not_live: "This call has no live audio.",
+  no_twilio_account: "The Twilio account that this call came by is not known any more.",
+  session_is_over: "Your connection to this call is gone. Listen again.",
+  too_many_lines: "There are as many lines waiting as there can be. Let some be said first.",
 };
 
 /** Conflicts by their code, where control's own words are for developers. */
