@@ -70,6 +70,7 @@ impl Backstage {
                 customer_number: from,
                 organization_number: "+15550100",
                 caller_name: Some(name),
+                route: None,
             };
             txn.call_open(tenant, &new, OffsetDateTime::now_utc()).await?;
         }

@@ -107,7 +107,7 @@ pub(super) async fn session_ended(
     if speaking.is_over || !is_paused || others.iter().any(|(_, other)| speaks(other.mode)) {
         return Ok(());
     }
-    let data = json!({ "alert": "caller_alone", "detail": "who had taken the call over is gone" });
+    let data = json!({ "kind": "caller_alone", "detail": "who had taken the call over is gone" });
     txn.event(tenant, state.call, EventType::AlertRaised, now, data).await
 }
 
@@ -201,7 +201,7 @@ pub(super) async fn bot_changed(
         let data = json!({ "bot": state, "media_ms": change.media_ms, "detail": detail });
         txn.event(tenant, call, EventType::CallUpdated, now, data).await?;
         if state == CallBot::Failed && !before.is_over {
-            let data = json!({ "alert": "bot_failed", "detail": detail });
+            let data = json!({ "kind": "bot_failed", "detail": detail });
             txn.event(tenant, call, EventType::AlertRaised, now, data).await?;
         }
     }

@@ -30,9 +30,9 @@ pub(super) async fn tick(app: &App) -> Result<(), StoreError> {
 async fn attend(app: &App, tenant: TenantId, call: CallId, now: OffsetDateTime) -> Result<(), StoreError> {
     let mut txn = app.store.begin(tenant).await?;
     let speaking = txn.speaking(tenant, call).await?;
-    let since = speaking
-        .waiting_since
-        .filter(|_| !speaking.is_over && speaking.node.is_some() && speaking.answered_by.is_none());
+    // One who was put through to a telephone has somebody there.
+    let is_here = speaking.node.is_some() && speaking.route == Some(Route::Agent) && !speaking.is_over;
+    let since = speaking.waiting_since.filter(|_| is_here && speaking.answered_by.is_none());
     let Some(since) = since else {
         txn.waiting_put(tenant, call, None).await?;
         return txn.commit().await;

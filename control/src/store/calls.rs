@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Sql, Store, StoreError, Tx, Txn, from_json, from_millis, from_word, millis, sql, to_json};
-use crate::model::{Call, CallRef, Direction, Media, Person};
+use crate::model::{Call, CallRef, Direction, Media, Person, Route};
 
 /// A call to make a record of.
 pub(crate) struct NewCall<'a> {
@@ -20,6 +20,8 @@ pub(crate) struct NewCall<'a> {
     pub(crate) customer_number: &'a str,
     pub(crate) organization_number: &'a str,
     pub(crate) caller_name: Option<&'a str>,
+    /// What its TwiML does, if it is known.
+    pub(crate) route: Option<Route>,
 }
 
 /// What to change of a call. The outer `None` leaves a field, the inner one empties it.
@@ -148,8 +150,8 @@ impl Txn {
         }
         let call = new.id;
         sql("INSERT INTO calls (tenant_id, id, call_sid, account_sid, direction, status, customer_number,
-                 organization_number, caller_name, started_at, active_at)
-             VALUES ($1, $2, $3, $4, $5, 'incoming', $6, $7, $8, $9, $9)")
+                 organization_number, caller_name, started_at, active_at, route)
+             VALUES ($1, $2, $3, $4, $5, 'incoming', $6, $7, $8, $9, $9, $10)")
         .bind(tenant.as_uuid())
         .bind(call.as_uuid())
         .bind(new.call_sid.as_str())
@@ -159,6 +161,7 @@ impl Txn {
         .bind(new.organization_number)
         .bind(new.caller_name)
         .bind(millis(now))
+        .bind(new.route.map(Route::as_str))
         .run(&mut self.tx)
         .await?;
         self.words_renew(tenant, call).await?;

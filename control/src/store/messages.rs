@@ -115,7 +115,11 @@ impl Txn {
                     MessageType::TtsAudio => EventType::MessageSent,
                 };
                 let message = fetch(&mut self.tx, tenant, call, seq).await?;
-                self.event(tenant, call, kind, now, json!({ "message": message })).await?;
+                let mut data = json!({ "message": message });
+                if let Some(say) = new.say {
+                    (data["say"], data["end"]) = (json!(say), json!(new.outcome));
+                }
+                self.event(tenant, call, kind, now, data).await?;
                 self.words_add(tenant, call, &content).await?;
             }
             // No event, for it is told again and again; but whoever reads along is woken.

@@ -115,6 +115,7 @@ async fn call_of_status(
         customer_number: &sides.customer,
         organization_number: &sides.organization,
         caller_name: caller_name.as_deref(),
+        route: None,
     };
     let (call, _is_new) = txn.call_open(hook.tenant, &new, at).await?;
     let data = json!({

@@ -100,10 +100,13 @@ async fn open(
         customer_number: &sides.customer,
         organization_number: &sides.organization,
         caller_name: caller_name.as_deref(),
+        route: Some(number.route),
     };
     let mut txn = app.store.begin(tenant).await?;
     let (call, is_new) = txn.call_open(tenant, &new, now).await?;
-    txn.call_route_put(tenant, call, number.route).await?;
+    if !is_new {
+        txn.call_route_put(tenant, call, number.route).await?;
+    }
     if !txn.receipt_keep(tenant, call, "voice", now).await? {
         txn.commit().await?;
         return Ok((call, Outcome::Duplicate));

@@ -119,7 +119,7 @@ async fn a_takeover_pauses_the_bot_and_handing_back_ends_it() {
     server.until(&admin, &path, |call| call["listeners"] == 0 && call["rings"] == true).await;
     let alerts = events(&server, &admin, call, "alert.raised").await;
     assert_eq!(alerts.len(), 1);
-    assert_eq!(alerts[0]["data"]["alert"], "caller_alone");
+    assert_eq!(alerts[0]["data"]["kind"], "caller_alone");
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_bot_that_fails_raises_an_alert_and_people_may_answer() {
     settled(&server, &admin, call).await;
     let alerts = events(&server, &admin, call, "alert.raised").await;
     assert_eq!(alerts.len(), 1);
-    assert_eq!(alerts[0]["data"], json!({ "alert": "bot_failed", "detail": "no answer to the handshake" }));
+    assert_eq!(alerts[0]["data"], json!({ "kind": "bot_failed", "detail": "no answer to the handshake" }));
     for method in [Method::POST, Method::DELETE] {
         let response = server.send(&admin, method, &format!("{path}/pause-ai"), None).await;
         assert_eq!(code(response).await, "call_has_no_bot");

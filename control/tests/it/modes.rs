@@ -204,7 +204,13 @@ async fn an_api_key_that_may_listen_may_not_speak() {
 }
 
 /// A call to the tenant's number, with the route `agent` and these settings, whose audio arrives.
-pub(crate) async fn ring_agent(server: &Server, admin: &Person, call: u32, settings: Value) -> CallId {
+/// Unless they say otherwise nobody who waits is told anything.
+pub(crate) async fn ring_agent(server: &Server, admin: &Person, call: u32, mut settings: Value) -> CallId {
+    let settings = {
+        let fields = settings.as_object_mut().unwrap();
+        fields.entry("waiting").or_insert_with(|| json!({ "text": "" }));
+        settings
+    };
     let change = json!({ "route": "agent", "settings": settings });
     let path = format!("/api/numbers/{NUMBER}");
     let changed = server.send(admin, Method::PATCH, &path, Some(change)).await;

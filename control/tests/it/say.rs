@@ -53,6 +53,7 @@ async fn a_line_is_queued_told_to_the_gateway_and_kept_with_what_became_of_it() 
         (&message["say_id"], &message["is_final"], &message["outcome"]),
         (&json!(id), &json!(true), &json!("spoken"))
     );
+    assert_eq!((&sent[0]["data"]["say"], &sent[0]["data"]["end"]), (&json!(id), &json!("spoken")));
     let found = server.get(&admin, "/api/calls?q=calling").await;
     assert_eq!(found["calls"].as_array().unwrap().len(), 1);
 }

@@ -17,7 +17,11 @@ async fn a_caller_is_told_to_wait_until_somebody_comes() {
     let admin = server.login(1).await;
     let waiting = json!({ "text": "Bitte warten", "language": "de-DE", "voice": "x", "every_seconds": 5 });
     for (n, settings, expected) in [
-        (1, json!({}), ("Please wait. Somebody will be with you soon.", Some("en-US"), None)),
+        (
+            1,
+            json!({ "waiting": null }),
+            ("Please wait. Somebody will be with you soon.", Some("en-US"), None),
+        ),
         (2, json!({ "waiting": waiting }), ("Bitte warten", Some("de-DE"), Some("x"))),
     ] {
         let mut commands = server.bus.commands.subscribe();
