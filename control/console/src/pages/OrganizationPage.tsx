@@ -39,6 +39,7 @@ function TenantForm(props: { tenant: TenantView; after: Setting<TenantView>["aft
       ...tenant.settings,
       retention_days: days === "" ? null : Number(days),
       disclosure,
+      speaking_modes: tenant.settings?.speaking_modes ?? null,
     };
     await after(api.changeTenant({ name: fields.text("name"), settings }));
     setSaved(true);

@@ -13,6 +13,7 @@ const number: PhoneNumber = {
   label: "Front desk",
   route: "monitor",
   settings: { dial: "+12065550200" },
+  has_bot: false,
   created_at: "2026-11-01T09:00:00Z",
 };
 
@@ -156,7 +157,7 @@ test("how long calls are kept is set, and set to for ever", async () => {
   fireEvent.submit(form);
   await settle();
   expect(asked()).toEqual([
-    'change tenant {"name":"Harbour Clinic","settings":{"retention_days":null,"disclosure":null}}',
+    'change tenant {"name":"Harbour Clinic","settings":{"retention_days":null,"disclosure":null,"speaking_modes":null}}',
   ]);
   expect(screen.getByText("Saved.")).toBeTruthy();
 });

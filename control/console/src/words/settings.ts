@@ -15,6 +15,7 @@ export const SCOPES: Readonly<Record<Scope, string>> = {
   "calls:read": "Read calls, their history and live events",
   "calls:write": "Change records",
   "calls:listen": "Listen to calls",
+  "calls:speak": "Speak in calls, and move them on",
   "numbers:read": "Read numbers",
   "numbers:write": "Add, change and remove numbers",
 };

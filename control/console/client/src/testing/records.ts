@@ -73,6 +73,7 @@ export function makeGrant(changes: Partial<SessionGrant> = {}): SessionGrant {
   return {
     id: "ses_1",
     mode: "listen",
+    side: "beside",
     whep_url: "https://gateway.example/whep/call_1",
     token: "grant",
     ice_servers: [],
