@@ -520,7 +520,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** The tenant's calls, newest first. */
+    /** The tenant's calls, newest first; an agent's own. */
     get: {
       parameters: {
         query?: {
@@ -596,7 +596,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** The calls that are not over. */
+    /** The calls that are not over; for an agent those that ring, and their own. */
     get: {
       parameters: {
         query?: never;
@@ -766,7 +766,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** The newest call. */
+    /** The newest call; an agent's own. */
     get: {
       parameters: {
         query?: never;
@@ -982,6 +982,150 @@ export interface paths {
     };
     trace?: never;
   };
+  "/api/calls/{id}/dtmf": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Sends keys to the caller's side, as tones. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["Keys"];
+        };
+      };
+      responses: {
+        /** @description The gateway is told */
+        202: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `call_not_live`, `call_cannot_be_joined` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/{id}/end": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Ends a call for everybody, by Twilio. Fine for one that is over. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `no_twilio_account`: nobody knows the account's token any more */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `twilio_unavailable`: try again; `twilio_refused` */
+        502: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/calls/{id}/events": {
     parameters: {
       query?: never;
@@ -1025,6 +1169,81 @@ export interface paths {
     };
     put?: never;
     post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/{id}/hold": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Puts the caller on hold, or takes them off it. Fine to call twice. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["Hold"];
+        };
+      };
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Hold"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `call_not_live`, `call_cannot_be_joined` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
     delete?: never;
     options?: never;
     head?: never;
@@ -1126,6 +1345,290 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/calls/{id}/pause-ai": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Pauses a call's bot: it hears nothing and is heard by nobody, until it is handed back to. Fine to call twice. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        202: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["BotAsked"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `call_not_live`, `call_cannot_be_joined`, `call_has_no_bot` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    /**
+     * Hands a call back to its bot, which is told what was said meanwhile, as far as that was written down. Who had taken
+     *     the call over listens again.
+     */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        202: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["BotAsked"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `call_not_live`, `call_cannot_be_joined`, `call_has_no_bot`; `call_taken_over`: somebody else has taken it over */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/{id}/say": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Has a line spoken to the caller, after those that wait already.
+     * @description What became of it, the event `message.sent` says with the message's `outcome`: `spoken` when the caller has heard it
+     *     to its end.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["Say"];
+        };
+      };
+      responses: {
+        202: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["SayQueued"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `call_not_live`, `call_cannot_be_joined`; `too_many_lines`: 20 wait already, or the call has as many messages as it may have */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    /** Has all lines that wait, and the one that is being spoken, spoken no more. */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description What becomes of each line, its message says */
+        202: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/{id}/say/{say}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Has one line spoken no more. Fine for one that is over. */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+          /** @description `say_…` */
+          say: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description What becomes of it, its message says */
+        202: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/calls/{id}/sessions": {
     parameters: {
       query?: never;
@@ -1135,7 +1638,12 @@ export interface paths {
     };
     get?: never;
     put?: never;
-    /** Asks for leave to hear a call. */
+    /**
+     * Asks for leave to hear a call, and to be heard in it as the mode says.
+     * @description A call that rings (`rings`) is answered with `join`: it is then the caller's own, and they are its agent. In any
+     *     other call one is beside it, in the modes that the role and the organization's `speaking_modes` allow. An API key
+     *     needs `calls:speak` for any mode but `listen`.
+     */
     post: {
       parameters: {
         query?: never;
@@ -1176,7 +1684,7 @@ export interface paths {
             "application/json": components["schemas"]["Problem"];
           };
         };
-        /** @description `call_not_live`: there is no audio now */
+        /** @description `call_not_live`: there is no audio now; `call_cannot_be_joined`: one can only listen; `call_already_answered`: another agent was faster */
         409: {
           headers: {
             [name: string]: unknown;
@@ -1185,7 +1693,6 @@ export interface paths {
             "application/json": components["schemas"]["Problem"];
           };
         };
-        /** @description `mode_not_available`, or a bad body */
         422: {
           headers: {
             [name: string]: unknown;
@@ -1259,6 +1766,178 @@ export interface paths {
         };
       };
     };
+    options?: never;
+    head?: never;
+    /**
+     * Changes what an open connection may do.
+     * @description One's own, as far as the role and the organization's `speaking_modes` allow; anybody's back to `listen`, as admin or
+     *     supervisor. It is so when the gateway says so: `session.changed` among the live events.
+     */
+    patch: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+          /** @description `ses_…` */
+          sid: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["ModeChange"];
+        };
+      };
+      responses: {
+        /** @description It is so already */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["ModeAsked"];
+          };
+        };
+        /** @description The gateway is told */
+        202: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["ModeAsked"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `session_is_over`, `call_not_live`, `call_cannot_be_joined` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    trace?: never;
+  };
+  "/api/calls/{id}/takeover": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Takes a call over: its bot is paused, and the caller of this is heard by everyone.
+     * @description By the connection that they have, which is then allowed `takeover` (200), or by a new one (201), for which the bot
+     *     is paused when it carries audio.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["Takeover"];
+        };
+      };
+      responses: {
+        /** @description The open connection may now speak */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["SessionGrant"];
+          };
+        };
+        /** @description A connection to open */
+        201: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["SessionGrant"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `call_not_live`, `call_cannot_be_joined` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
     options?: never;
     head?: never;
     patch?: never;
@@ -1340,6 +2019,92 @@ export interface paths {
     };
     put?: never;
     post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/{id}/transfer": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Puts the caller through to another number, by Twilio. Both voices can be heard on, and nobody can speak in the call
+     *     any more.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/json": components["schemas"]["Transfer"];
+        };
+      };
+      responses: {
+        /** @description Twilio dials */
+        202: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `call_not_live`, `no_twilio_account` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `twilio_unavailable`: try again; `twilio_refused` */
+        502: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
     delete?: never;
     options?: never;
     head?: never;
@@ -2510,6 +3275,54 @@ export interface components {
       /** @description Send it as `cursor` for older entries. `null`: there are none. */
       next_cursor?: string | null;
     };
+    /** @description What a bot is asked to do. */
+    BotAsked: {
+      /** @description Whether it is to be paused. What it does, the call's `bot` says. */
+      paused: boolean;
+    };
+    /** @description The bot that answers the calls of a number. */
+    BotSettings:
+      | {
+          /** @description What the caller hears when it fails; at most 500 characters. */
+          fallback?: string | null;
+          /** @enum {string} */
+          kind: "stream";
+          /**
+           * @description What its `start` has as `customParameters`: at most 20, with names of 1 to 100 characters and values of at
+           *     most 1000.
+           */
+          parameters?: {
+            [key: string]: string;
+          };
+          /**
+           * Format: int32
+           * @description Seconds without any message of it, while it should speak, after which it is taken for dead, 1 to 600.
+           *     `null`: never.
+           */
+          stall_seconds?: number | null;
+          /**
+           * @description `wss:` or `ws:`, without a name and password; at most 1000 characters.
+           * @example wss://bot.example.com/twilio
+           */
+          url: string;
+        }
+      | {
+          /** @description What the caller hears when it fails; at most 500 characters. */
+          fallback?: string | null;
+          /** @description What it says first, on its own; at most 500 characters. `null`: it waits for the caller. */
+          greeting?: string | null;
+          /** @description What it is to be; at most 16,000 characters. */
+          instructions?: string;
+          /** @enum {string} */
+          kind: "open_ai";
+          /**
+           * @description As the API names it.
+           * @example gpt-realtime
+           */
+          model: string;
+          /** @description As the API names it. `null`: its default. */
+          voice?: string | null;
+        };
     /**
      * @description Figures by what time.
      * @enum {string}
@@ -2522,6 +3335,8 @@ export interface components {
        * @description When it was answered.
        */
       answered_at?: string | null;
+      answered_by?: components["schemas"]["Person"] | null;
+      bot?: components["schemas"]["CallBot"] | null;
       /** @description Twilio's. */
       call_sid: string;
       /** @description The customer's name, if somebody or the network gave one. */
@@ -2540,6 +3355,8 @@ export interface components {
        * @description When it was over.
        */
       ended_at?: string | null;
+      /** @description Whether the caller is on hold. */
+      held: boolean;
       /**
        * @description Our id.
        * @example call_019a9d5b7c3e7d4a8f21d0c95e7b6a14
@@ -2564,6 +3381,9 @@ export interface components {
       organization_number: string;
       /** @description The same as `customer_number`, for clients that know it by this name. */
       phone_number: string;
+      /** @description Whether it waits for a person to answer it in the console. */
+      rings: boolean;
+      route?: components["schemas"]["Route"] | null;
       /**
        * Format: date-time
        * @description When it began.
@@ -2576,6 +3396,11 @@ export interface components {
       /** @description Words people put on it. */
       tags: string[];
     };
+    /**
+     * @description What a call's bot does.
+     * @enum {string}
+     */
+    CallBot: "active" | "paused" | "failed" | "gone";
     /** @description What to change of a call. What is left out stays. */
     CallChange: {
       /** @description At most 200 characters; `null` empties it. */
@@ -2694,9 +3519,11 @@ export interface components {
       | "call.deleted"
       | "call.media"
       | "session.started"
+      | "session.changed"
       | "session.ended"
       | "transcript.final"
-      | "message.sent";
+      | "message.sent"
+      | "alert.raised";
     /** @description Figures of some calls. */
     Figures: {
       /**
@@ -2739,6 +3566,11 @@ export interface components {
     /** @description A person's open connection to a call, and how it is heard. */
     Hearing: components["schemas"]["Listener"] & {
       quality?: components["schemas"]["Quality"] | null;
+    };
+    /** @description Whether a caller is on hold. */
+    Hold: {
+      /** @description On hold the caller hears comfort tone and no agent, and agents do not hear the caller. */
+      held: boolean;
     };
     /** @description Leave to become one of the tenant's people. */
     Invitation: {
@@ -2811,12 +3643,22 @@ export interface components {
        */
       key: string;
     };
+    /** @description Keys to send. */
+    Keys: {
+      /**
+       * @description `0` to `9`, `*`, `#`, `A` to `D`, and `w` for half a second of silence; 1 to 32.
+       * @example 1w2#
+       */
+      digits: string;
+    };
     /** @description A person's open connection to a call. */
     Listener: {
       /** @description The session. */
       id: string;
       /** @description What the connection may do. */
       mode: components["schemas"]["Mode"];
+      /** @description On which side of the call they are. */
+      side?: components["schemas"]["Side"];
       /**
        * Format: date-time
        * @description Since when it carries audio.
@@ -2917,6 +3759,9 @@ export interface components {
       is_final: boolean;
       /** @description How it came to be. */
       message_type: components["schemas"]["MessageType"];
+      outcome?: components["schemas"]["Outcome"] | null;
+      /** @description The line that `POST …/say` began, if it is one. */
+      say_id?: string | null;
       /** @description Who, if that is known. */
       sender_name?: string | null;
       /** @description Which side it is of. */
@@ -2948,6 +3793,18 @@ export interface components {
      * @enum {string}
      */
     Mode: "listen" | "whisper" | "join" | "takeover";
+    /** @description What a connection is, or will be, allowed. */
+    ModeAsked: {
+      /** @description The session. */
+      id: string;
+      /** @description What was asked for. */
+      mode: components["schemas"]["Mode"];
+    };
+    /** @description What a connection shall be allowed. */
+    ModeChange: {
+      /** @description What it may do. */
+      mode: components["schemas"]["Mode"];
+    };
     /** @description A phone number of the organization. */
     Number: {
       /**
@@ -2955,6 +3812,8 @@ export interface components {
        * @description Since when it is known.
        */
       created_at: string;
+      /** @description Whether a bot answers. */
+      has_bot: boolean;
       /** @description What people call it. */
       label: string;
       /**
@@ -2986,9 +3845,11 @@ export interface components {
     };
     /** @description The particulars of a number. */
     NumberSettings: {
+      bot?: components["schemas"]["BotSettings"] | null;
       /** @description Whom a call rings, E.164. Route `monitor` dials it at once, route `agent` after its stream. */
       dial?: string | null;
       disclosure?: components["schemas"]["Disclosure"] | null;
+      waiting?: components["schemas"]["Waiting"] | null;
     };
     /** @description The tenant's numbers. */
     Numbers: {
@@ -3003,6 +3864,11 @@ export interface components {
        */
       name: string;
     };
+    /**
+     * @description What became of a line that was written to be spoken.
+     * @enum {string}
+     */
+    Outcome: "spoken" | "interrupted" | "failed" | "call_ended" | "unknown";
     /** @description A password in place of another. */
     PasswordChange: {
       /** @description At least 8 characters. */
@@ -3134,11 +4000,33 @@ export interface components {
      * @enum {string}
      */
     Route: "monitor" | "agent";
+    /** @description What to say. */
+    Say: {
+      /**
+       * @description Their language (BCP 47). `null`: the provider's default.
+       * @example en-GB
+       */
+      language?: string | null;
+      /** @description The words; 1 to 2000 characters. */
+      text: string;
+      /** @description The provider's name for a voice. `null`: its default. */
+      voice?: string | null;
+    };
+    /** @description A line that will be spoken. */
+    SayQueued: {
+      /** @description The line. */
+      id: string;
+      /**
+       * Format: int64
+       * @description The number of its message, which is final when the line is over.
+       */
+      message_id: number;
+    };
     /**
      * @description What an API key may do.
      * @enum {string}
      */
-    Scope: "calls:read" | "calls:write" | "calls:listen" | "numbers:read" | "numbers:write";
+    Scope: "calls:read" | "calls:write" | "calls:listen" | "calls:speak" | "numbers:read" | "numbers:write";
     /**
      * @description Which side of the call a message is of.
      * @enum {string}
@@ -3157,6 +4045,8 @@ export interface components {
       id: string;
       /** @description What the connection may do. */
       mode: components["schemas"]["Mode"];
+      /** @description On which side of the call. `agent`: the call is the caller's own. */
+      side: components["schemas"]["Side"];
       /** @description The bearer token of that POST. Good once. */
       token: string;
       /** @description Where to POST the SDP offer (WHEP). */
@@ -3171,6 +4061,11 @@ export interface components {
       /** @description Why, for the record; at most 200 characters. */
       reason?: string | null;
     };
+    /**
+     * @description On which side of a call a person is.
+     * @enum {string}
+     */
+    Side: "beside" | "agent";
     /** @description An access token and whose it is. */
     SignedIn: {
       /** @description Send it as `Authorization: Bearer`. */
@@ -3222,6 +4117,13 @@ export interface components {
        */
       total: number;
     };
+    /** @description Why a call is taken over. */
+    Takeover: {
+      /** @description For the record; at most 2000 characters. */
+      notes?: string | null;
+      /** @description For the record; at most 200 characters. */
+      reason?: string | null;
+    };
     /** @description A customer of this installation. */
     Tenant: {
       /** @description Its id. */
@@ -3246,6 +4148,12 @@ export interface components {
        * @default null
        */
       retention_days: number | null;
+      /**
+       * @description In which modes people may be heard who are not the call's own agent: of `whisper`, `join` and `takeover`.
+       *     `null`: in all of them. Empty: in none.
+       * @default null
+       */
+      speaking_modes: components["schemas"]["Mode"][] | null;
     };
     /** @description The caller's tenant. */
     TenantView: components["schemas"]["Tenant"] & {
@@ -3284,6 +4192,21 @@ export interface components {
       /** @description What they say. */
       text: string;
     };
+    /** @description To whom to put the caller through. */
+    Transfer: {
+      /** @description How. */
+      kind: components["schemas"]["TransferKind"];
+      /**
+       * @description Their number, E.164.
+       * @example +15550100
+       */
+      to: string;
+    };
+    /**
+     * @description How a caller is put through.
+     * @enum {string}
+     */
+    TransferKind: "cold";
     /** @description A person who signs in. */
     User: {
       /** @description What they sign in with. */
@@ -3320,6 +4243,31 @@ export interface components {
     Users: {
       /** @description By name; at most 1000. */
       users: components["schemas"]["User"][];
+    };
+    /** @description What callers hear who wait for a person, and for how long they do. */
+    Waiting: {
+      /**
+       * Format: int32
+       * @description Seconds from one time to the next, 5 to 300; 20 unless given.
+       */
+      every_seconds?: number;
+      /**
+       * Format: int32
+       * @description Seconds after which nobody will answer, 5 to 3600: then `dial` rings, or the call ends. 120 unless given.
+       */
+      give_up_seconds?: number;
+      /**
+       * @description The language of the text (BCP 47). `null`: the voice's own.
+       * @example en-GB
+       */
+      language?: string | null;
+      /**
+       * @description What they are told at once and again and again, by the gateway's voice; at most 500 characters. `null`: in
+       *     English, to wait. Empty: nothing.
+       */
+      text?: string | null;
+      /** @description The provider's name for a voice. `null`: its default. */
+      voice?: string | null;
     };
   };
   responses: never;
