@@ -136,10 +136,14 @@ impl Site {
 
     /// Places calls that speak, and gives their ids.
     pub(super) async fn place(&self, calls: u32) -> Result<(Crowd, Vec<String>)> {
-        let placed = placing::place(&self.call, &self.console, calls, calls).await;
+        self.explain(placing::place(&self.call, &self.console, calls, calls).await)
+    }
+
+    /// A failure with what the server has to say, if it is our own.
+    pub(super) fn explain<T>(&self, outcome: Result<T>) -> Result<T> {
         match &self.server {
-            Some(server) => placed.with_context(|| format!("the server says:\n{}", server.log())),
-            None => placed,
+            Some(server) => outcome.with_context(|| format!("the server says:\n{}", server.log())),
+            None => outcome,
         }
     }
 }

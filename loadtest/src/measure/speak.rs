@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use reqwest::Method;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::latency::{Latency, Spread};
 use super::site::{Site, Which};
@@ -98,7 +98,7 @@ impl Speak {
         let bot = Bot::start(Audio::tone(BOT, 8000)).await?;
         let settings = json!({ "settings": { "bot": { "kind": "stream", "url": bot.url() } } });
         site.console().send(Method::PATCH, &number, settings).await.context("the number's bot")?;
-        let takeover = self.takeover(&site, bar).await?;
+        let takeover = site.explain(self.takeover(&site, bar).await)?;
         Ok(Report {
             server: self.which.name(),
             mouth_to_caller,
@@ -167,6 +167,7 @@ impl Speak {
             let silent = heard(&line, BOT, ordered, false).await?;
             latency.record(silent.saturating_duration_since(ordered));
             console.send(Method::PATCH, &path, json!({ "mode": "listen" })).await?;
+            console.send(Method::DELETE, &format!("/api/calls/{call}/pause-ai"), Value::Null).await?;
             bar.inc(1);
         }
         line.hang_up();

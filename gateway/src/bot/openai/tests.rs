@@ -172,6 +172,7 @@ fn a_paused_bot_is_silent_and_knows_afterwards_what_was_said() {
     lab.tell(ToBot::Paused);
     let [cancel, clear] = ["response.cancel", "input_audio_buffer.clear"].map(|kind| json!({ "type": kind }));
     assert_eq!(lab.sent(), [truncated("i1", 200), cancel, clear]);
+    assert_eq!(lab.heard(), [bot_said("One –")]);
     lab.speaks("r1", "i1", 500, "four");
     lab.ends("r1", "cancelled", json!(null));
     lab.tell(ToBot::Audio([1; 160]));
