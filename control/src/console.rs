@@ -92,7 +92,8 @@ fn last_part(path: &str) -> &str {
 fn policy(app: &App) -> HeaderValue {
     let mut connect = "'self'".to_owned();
     for gateway in app.gateways.origins() {
-        let _never_fails = write!(connect, " {gateway}");
+        // A microphone's control connection is a socket, which an http: source does not cover (CSP 3, 6.7.2.8).
+        let _never_fails = write!(connect, " {gateway} {}", gateway.replacen("http", "ws", 1));
     }
     // Not every browser takes 'self' to mean sockets as well. The grammar has no IPv6 address (CSP 3, 2.3.1).
     for origin in app.public_url.origins().iter().filter(|origin| !origin.contains('[')) {

@@ -128,7 +128,7 @@ await shots("15-analytics");
 await page.getByRole("radio", { name: "24 hours" }).check({ force: true });
 await page.getByText("Calls by hour").first().waitFor();
 await shots("16-analytics-day", ["wide-light", "narrow-dark"]);
-await page.getByRole("link", { name: "Records" }).click();
+await page.goto(`${mock.url}/records`);
 await page.getByRole("button", { name: "Export" }).waitFor();
 await shots("17-records");
 

@@ -76,7 +76,9 @@ async fn the_console_is_served_or_its_absence_said() {
         let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
         assert!(
-            policy.contains("connect-src 'self' https://media.example.com wss://calls.example.com;"),
+            policy.contains(
+                "connect-src 'self' https://media.example.com wss://media.example.com wss://calls.example.com;"
+            ),
             "{policy}"
         );
         assert_eq!(response.headers()["x-content-type-options"], "nosniff");

@@ -15,6 +15,6 @@ export function createApi(baseUrl: string, account: Pick<Account, "send">): Api 
   return {
     ...callsApi(client, { baseUrl, send: account.send }),
     ...settingsApi(client),
-    ...speakingApi(baseUrl, account.send),
+    ...speakingApi(client),
   };
 }

@@ -5,21 +5,7 @@ import type { components, paths } from "./schema.ts";
 type Schemas = components["schemas"];
 
 /** A call's record. What is not known of it is null: the generator cannot tell that from left out. */
-export type Call = Required<Schemas["Call"]> & { media: Required<Schemas["Media"]> } & Spoken;
-
-/** What of a call's record is about speaking in it. */
-export interface Spoken {
-  /** What its TwiML did: who hears a call of route `agent` can speak in it. */
-  readonly route: Route | null;
-  /** The person in the console who answered it, and whose it is. */
-  readonly answered_by: { readonly id: string; readonly name: string } | null;
-  /** Whether it waits for a person to answer it in the console. */
-  readonly rings: boolean;
-  /** What its AI does; null when it has none. */
-  readonly bot: "active" | "paused" | "failed" | "gone" | null;
-  /** Whether the caller is on hold. */
-  readonly held: boolean;
-}
+export type Call = Required<Schemas["Call"]> & { media: Required<Schemas["Media"]> };
 
 /** Where a call is in its life. */
 export type CallStatus = Call["status"];
@@ -113,6 +99,9 @@ export type AuditQuery = NonNullable<paths["/api/audit"]["get"]["parameters"]["q
 
 /** What a connection may do. */
 export type Mode = Schemas["Mode"];
+
+/** How a caller is put through. */
+export type TransferKind = Schemas["TransferKind"];
 
 /** Leave to open one connection. */
 export type SessionGrant = Schemas["SessionGrant"];

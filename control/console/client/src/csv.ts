@@ -1,7 +1,9 @@
 /** A list of calls as one file, of however many control makes it. */
 
 import { ApiError, problemOf } from "./problem.ts";
-import type { Send } from "./speaking.ts";
+
+/** Sends a request as the person who is signed in. */
+export type Send = (request: Request) => Promise<Response>;
 
 /** A file to be saved. */
 export interface CsvFile {

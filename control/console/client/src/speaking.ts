@@ -1,8 +1,7 @@
 /** What the API knows of speaking in a call: who may, how loud, and what else can be done with it. */
 
-import type { Mode, SessionGrant } from "./contract.ts";
-import { ApiError, isRecord, problemOf } from "./problem.ts";
-import { notUnderstood } from "./request.ts";
+import type { Mode, SessionGrant, TransferKind } from "./contract.ts";
+import { type ApiClient, done, success } from "./request.ts";
 
 /** Being heard in calls, and moving them on. */
 export interface SpeakingApi {
@@ -36,62 +35,45 @@ export interface TakeoverReason {
   readonly notes: string;
 }
 
-/** Cold: at once. Warm: with the person who transfers still in the call. */
-export type TransferKind = "cold" | "warm";
-
-/** Sends a request as the person who is signed in. */
-export type Send = (request: Request) => Promise<Response>;
-
-/** Speaking, asked for in this way. */
-export function speakingApi(baseUrl: string, send: Send): SpeakingApi {
-  const ask = async (method: string, path: string, body?: object): Promise<Response> => {
-    const answer = await send(
-      new Request(`${baseUrl}/api/calls/${path}`, {
-        method,
-        cache: "no-store",
-        ...(body === undefined
-          ? {}
-          : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-      }),
-    );
-    if (!answer.ok) throw new ApiError(await problemOf(answer));
-    return answer;
-  };
-  const of = (callId: string, rest: string) => `${encodeURIComponent(callId)}/${rest}`;
-  const done = async (method: string, path: string, body?: object): Promise<void> => {
-    await ask(method, path, body);
-  };
+/** Speaking, asked for with this client. */
+export function speakingApi(client: ApiClient): SpeakingApi {
+  const of = (id: string) => ({ path: { id } });
   return {
-    answer: async (callId) => grantOf(await ask("POST", of(callId, "sessions"), { mode: "join" })),
-    changeMode: (callId, session, mode) =>
-      done("PATCH", of(callId, `sessions/${encodeURIComponent(session)}`), { mode }),
-    takeOver: async (callId, why) => grantOf(await ask("POST", of(callId, "takeover"), why)),
-    pauseAi: (callId) => done("POST", of(callId, "pause-ai")),
-    resumeAi: (callId) => done("DELETE", of(callId, "pause-ai")),
-    async say(callId, text) {
-      const answer: unknown = await (await ask("POST", of(callId, "say"), { text })).json();
-      if (isRecord(answer) && typeof answer["id"] === "string") return answer["id"];
-      throw notUnderstood();
+    async answer(id) {
+      return success(client.POST("/api/calls/{id}/sessions", { params: of(id), body: { mode: "join" } }));
     },
-    cancelSay: (callId, line) =>
-      done("DELETE", of(callId, line === null ? "say" : `say/${encodeURIComponent(line)}`)),
-    hold: (callId, held) => done("POST", of(callId, "hold"), { held }),
-    dtmf: (callId, digits) => done("POST", of(callId, "dtmf"), { digits }),
-    transfer: (callId, to, kind) => done("POST", of(callId, "transfer"), { to, kind }),
-    endCall: (callId) => done("POST", of(callId, "end")),
+    async changeMode(id, sid, mode) {
+      const params = { path: { id, sid } };
+      return done(client.PATCH("/api/calls/{id}/sessions/{sid}", { params, body: { mode } }));
+    },
+    async takeOver(id, { reason, notes }) {
+      const body = { reason, notes: notes === "" ? null : notes };
+      return success(client.POST("/api/calls/{id}/takeover", { params: of(id), body }));
+    },
+    async pauseAi(id) {
+      return done(client.POST("/api/calls/{id}/pause-ai", { params: of(id) }));
+    },
+    async resumeAi(id) {
+      return done(client.DELETE("/api/calls/{id}/pause-ai", { params: of(id) }));
+    },
+    async say(id, text) {
+      return (await success(client.POST("/api/calls/{id}/say", { params: of(id), body: { text } }))).id;
+    },
+    async cancelSay(id, say) {
+      if (say === null) return done(client.DELETE("/api/calls/{id}/say", { params: of(id) }));
+      return done(client.DELETE("/api/calls/{id}/say/{say}", { params: { path: { id, say } } }));
+    },
+    async hold(id, held) {
+      return done(client.POST("/api/calls/{id}/hold", { params: of(id), body: { held } }));
+    },
+    async dtmf(id, digits) {
+      return done(client.POST("/api/calls/{id}/dtmf", { params: of(id), body: { digits } }));
+    },
+    async transfer(id, to, kind) {
+      return done(client.POST("/api/calls/{id}/transfer", { params: of(id), body: { to, kind } }));
+    },
+    async endCall(id) {
+      return done(client.POST("/api/calls/{id}/end", { params: of(id) }));
+    },
   };
-}
-
-async function grantOf(answer: Response): Promise<SessionGrant> {
-  const grant: unknown = await answer.json();
-  if (isGrant(grant)) return grant;
-  throw notUnderstood();
-}
-
-function isGrant(value: unknown): value is SessionGrant {
-  return (
-    isRecord(value) &&
-    ["id", "mode", "whep_url", "token"].every((name) => typeof value[name] === "string") &&
-    Array.isArray(value["ice_servers"])
-  );
 }

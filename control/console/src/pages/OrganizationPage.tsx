@@ -6,6 +6,10 @@ import { Loaded } from "../parts/Loaded.tsx";
 import { SettingsPage } from "../parts/SettingsPage.tsx";
 import { usePartyline } from "../state/usePartyline.ts";
 import { type Setting, useSetting } from "../state/useSetting.ts";
+import { MODES } from "../words/speaking.ts";
+
+/** In which modes somebody is heard. */
+const LOUD = ["whisper", "join", "takeover"] as const;
 
 /** The organization's name, and how long its calls are kept. */
 export default function OrganizationPage(): ReactElement {
@@ -35,11 +39,12 @@ function TenantForm(props: { tenant: TenantView; after: Setting<TenantView>["aft
     const text = fields.text("disclosure");
     const disclosure = text === "" ? null : { ...told, text };
     // All of the settings are sent anew: what this form does not ask for stays as it is.
+    const modes = LOUD.filter((mode) => fields.all("speaking").includes(mode));
     const settings = {
       ...tenant.settings,
       retention_days: days === "" ? null : Number(days),
       disclosure,
-      speaking_modes: tenant.settings?.speaking_modes ?? null,
+      speaking_modes: modes.length === LOUD.length ? null : modes,
     };
     await after(api.changeTenant({ name: fields.text("name"), settings }));
     setSaved(true);
@@ -64,6 +69,20 @@ function TenantForm(props: { tenant: TenantView; after: Setting<TenantView>["aft
         defaultValue={told?.text ?? ""}
         hint="As that the call may be listened to. For all numbers that say nothing of their own. Left empty: nothing."
       />
+      <fieldset className="choices">
+        <legend>How people may be heard who help in a call</legend>
+        {LOUD.map((mode) => (
+          <label key={mode} className="check">
+            <input
+              type="checkbox"
+              name="speaking"
+              value={mode}
+              defaultChecked={tenant.settings?.speaking_modes?.includes(mode) ?? true}
+            />
+            {MODES[mode].word}: {MODES[mode].long.toLowerCase()}
+          </label>
+        ))}
+      </fieldset>
       <FormProblem problem={problem} />
       <p role="status" className="form-done">
         {isSaved ? "Saved." : ""}

@@ -12,6 +12,7 @@ const number: PhoneNumber = {
   number: "+12065550100",
   label: "Front desk",
   route: "monitor",
+  has_bot: false,
   settings: { dial: "+12065550200" },
   has_bot: false,
   created_at: "2026-11-01T09:00:00Z",
@@ -160,6 +161,15 @@ test("how long calls are kept is set, and set to for ever", async () => {
     'change tenant {"name":"Harbour Clinic","settings":{"retention_days":null,"disclosure":null,"speaking_modes":null}}',
   ]);
   expect(screen.getByText("Saved.")).toBeTruthy();
+});
+
+test("the ways to be heard in a call are chosen; all of them are no rule", async () => {
+  await open("organization");
+  const form = screen.getByRole("form", { name: "Organization" });
+  fireEvent.click(screen.getByRole("checkbox", { name: /Join/ }));
+  fireEvent.submit(form);
+  await settle();
+  expect(asked()[0]).toContain('"speaking_modes":["whisper","takeover"]');
 });
 
 test("the password is sent as typed; signing out everywhere asks first", async () => {

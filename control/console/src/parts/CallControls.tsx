@@ -1,18 +1,13 @@
 import type { Call } from "@partyline/client/contract";
-import type { TransferKind } from "@partyline/client/speaking";
 import { type ReactElement, useEffect, useState } from "react";
 import { useAct } from "../state/useAct.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { callerOf } from "../words/call.ts";
 import { describeSpeakProblem } from "../words/problem.ts";
-import { SelectField, TextField } from "./Field.tsx";
+import { TextField } from "./Field.tsx";
 import { FormDialog } from "./FormDialog.tsx";
 import { Icon } from "./Icon.tsx";
 
-const KINDS: readonly { value: TransferKind; word: string }[] = [
-  { value: "cold", word: "At once: you leave the call" },
-  { value: "warm", word: "Together: you stay until you leave" },
-];
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 
 /** What is done with a call as a whole, by who holds it: hold, keys, transfer, hang up. */
@@ -70,8 +65,7 @@ export function CallControls({ call }: { call: Call }): ReactElement {
           action="Transfer"
           onClose={close}
           onSubmit={(fields) => {
-            const to = fields.text("to").replaceAll(/[\s().-]/g, "");
-            return api.transfer(call.id, to, fields.text("kind") === "warm" ? "warm" : "cold");
+            return api.transfer(call.id, fields.text("to").replaceAll(/[\s().-]/g, ""), "cold");
           }}
         >
           <TextField
@@ -82,7 +76,7 @@ export function CallControls({ call }: { call: Call }): ReactElement {
             placeholder="+1 206 555 0100"
             hint="With the country's code."
           />
-          <SelectField label="How" name="kind" options={KINDS} />
+          <p className="quiet">The caller is put through at once, and leaves this call.</p>
         </FormDialog>
       ) : null}
       {open === "end" ? (

@@ -24,7 +24,7 @@ export function ExportButton({ filters }: { filters: RecordFilters }): ReactElem
         onClick={() => void act(save)}
       >
         <Icon name="download" />
-        <span role="status">{busy ? "Making the file…" : "Export"}</span>
+        <span>{busy ? "Making the file…" : "Export"}</span>
       </button>
       {problem === null ? null : (
         <span className="form-problem" role="alert">

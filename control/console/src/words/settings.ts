@@ -5,8 +5,8 @@ import type { Role, Route, Scope } from "@partyline/client/contract";
 /** What a role may do. */
 export const ROLES: Readonly<Record<Role, string>> = {
   admin: "Admin: everything, and these settings",
-  supervisor: "Supervisor: all calls, listens to them",
-  agent: "Agent: reads and marks calls, hears own ones",
+  supervisor: "Supervisor: all calls; listens, whispers, joins, takes over",
+  agent: "Agent: answers calls that ring, and has those alone",
   viewer: "Viewer: reads calls and listens, changes nothing",
 };
 
@@ -15,7 +15,7 @@ export const SCOPES: Readonly<Record<Scope, string>> = {
   "calls:read": "Read calls, their history and live events",
   "calls:write": "Change records",
   "calls:listen": "Listen to calls",
-  "calls:speak": "Speak in calls, and move them on",
+  "calls:speak": "Be heard in calls, by text or bot; hold, end and transfer them",
   "numbers:read": "Read numbers",
   "numbers:write": "Add, change and remove numbers",
 };

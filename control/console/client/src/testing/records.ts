@@ -38,6 +38,7 @@ export function makeHearing(changes: Partial<Hearing> = {}): Hearing {
     id: "ses_1",
     user: { id: "usr_1", name: "Mara Lindqvist" },
     mode: "listen",
+    side: "beside",
     since: "2026-11-20T12:01:00Z",
     quality: makeQuality(),
     ...changes,
