@@ -1,8 +1,8 @@
 //! The control connection of a session's microphone: `GET <session>/mic`, a WebSocket.
 //!
 //! The browser says `{"talk":true}` or `{"talk":false}` whenever that changes, and while it talks at least each 300 ms.
-//! It is answered with what is true: `{"mode":"join","talking":true,"heard_by":["caller","agents"]}`, at once and on
-//! every change. A second without a word from it, or the end of the connection, closes the microphone. Whoever has the
+//! It is answered with what is true: `{"mode":"join","talking":true,"heard_by":["caller","agents"]}`, at once, on
+//! every change, and twice a second while it talks. A second without a word from it, or the end of the connection, closes the microphone. Whoever has the
 //! session's URL may open it, and the newest one counts.
 
 use std::sync::Arc;
@@ -28,6 +28,9 @@ const MESSAGES: u32 = 50;
 
 /// How long an answer may take to leave.
 const SEND: Duration = Duration::from_secs(2);
+
+/// How often it is told what is true while somebody talks.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// How often it is looked whether the session is still there.
 const LOOK: Duration = Duration::from_secs(1);
@@ -86,7 +89,7 @@ async fn talk(
 ) -> Option<(u16, &'static str)> {
     let mut modes = record.mouth.modes();
     let mut told = None;
-    let (mut since, mut messages) = (Instant::now(), 0);
+    let (mut since, mut messages, mut told_at) = (Instant::now(), 0, Instant::now());
     let mut due = Instant::now() + LOOK;
     loop {
         let now = Instant::now();
@@ -94,7 +97,10 @@ async fn talk(
             return Some((1000, "the session is over"));
         }
         let truth = Truth::of(record, now);
-        if told != Some(truth) {
+        // Said again while it talks: silence of ours then means that nothing arrives any more.
+        let is_due = truth.talking && now.saturating_duration_since(told_at) >= AGAIN;
+        if told != Some(truth) || is_due {
+            told_at = now;
             let text = serde_json::to_string(&truth).expect("words and yes or no are JSON");
             match timeout(SEND, socket.send(Message::text(text))).await {
                 Ok(Ok(())) => told = Some(truth),

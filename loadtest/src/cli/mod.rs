@@ -2,8 +2,10 @@
 
 mod explain;
 
+use std::fs::File;
+use std::io::Write as _;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -13,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use url::Url;
 
-use crate::audio::Audio;
+use crate::audio::{Audio, ulaw};
 use crate::twilio::{Account, CallReport, CallSpec, Crowd, Faults, Phase, Stall};
 use crate::voices;
 
@@ -97,6 +99,10 @@ pub struct CallArgs {
     #[arg(long, value_name = "N")]
     pub reorder: Option<NonZeroU32>,
 
+    /// Write what the caller of the first call hears of the server into this file, as it is played: mu-law at 8 kHz.
+    #[arg(long, value_name = "FILE")]
+    pub played: Option<PathBuf>,
+
     /// Say nothing but errors.
     #[arg(long)]
     pub quiet: bool,
@@ -119,6 +125,7 @@ pub async fn call(args: CallArgs) -> anyhow::Result<()> {
     tokio::pin!(interrupted);
     let begun = Instant::now();
     let mut stopped = false;
+    let mut played = args.played.as_deref().map(Recording::create).transpose()?;
     loop {
         let placed = crowd.calls().len();
         let next = begun + Duration::from_secs_f64(args.every * placed as f64);
@@ -129,6 +136,9 @@ pub async fn call(args: CallArgs) -> anyhow::Result<()> {
         tokio::select! {
             () = sleep_until(next), if !stopped && placed < count => crowd.add(plan.spec(placed)),
             _ = clock.tick() => {
+                if let (Some(recording), Some(call)) = (&mut played, crowd.calls().first()) {
+                    recording.go_on(&call.played())?;
+                }
                 let live = crowd.calls().iter().filter(|call| matches!(call.phase(), Phase::Live(_))).count();
                 let frames: u64 = crowd.calls().iter().map(|call| call.frames_sent()).sum();
                 bar.set_message(format!("{placed} of {count} placed, {live} live, {frames} frames sent"));
@@ -147,6 +157,26 @@ pub async fn call(args: CallArgs) -> anyhow::Result<()> {
         0 => Ok(()),
         bad if bad == reports.len() && bad == 1 => bail!("the call went wrong"),
         bad => bail!("{bad} of {} calls went wrong", reports.len()),
+    }
+}
+
+/// A file with what was played up to now.
+struct Recording {
+    file: File,
+    /// Samples that are in it.
+    written: usize,
+}
+
+impl Recording {
+    fn create(path: &Path) -> anyhow::Result<Self> {
+        let file = File::create(path).with_context(|| format!("--played {}", path.display()))?;
+        Ok(Self { file, written: 0 })
+    }
+
+    fn go_on(&mut self, played: &[i16]) -> anyhow::Result<()> {
+        let new = ulaw::encode_all(played.get(self.written..).unwrap_or_default());
+        self.written += new.len();
+        self.file.write_all(&new).context("--played")
     }
 }
 

@@ -46,10 +46,22 @@ test("a change is said at once, and repeated more often than the gateway's patie
   socket.say(nobody);
   gate.want(true);
   expect(said()).toEqual([false, true]);
-  socket.say(heard);
-  await vi.advanceTimersByTimeAsync(3000);
+  for (let half = 0; half < 6; half++) {
+    socket.say(heard);
+    await vi.advanceTimersByTimeAsync(500);
+  }
   expect(said().slice(2)).toEqual(Array.from({ length: 10 }, () => true));
   expect(ends).toEqual([]);
+});
+
+test("a gateway that says nothing more while we talk is lost", async () => {
+  socket.accept();
+  gate.want(true);
+  socket.say(heard);
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(ends).toEqual([]);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(ends).toEqual(["lost"]);
 });
 
 test("nothing is said before the socket is open, and what is wanted then", () => {

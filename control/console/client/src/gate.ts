@@ -49,6 +49,8 @@ export interface GateOptions {
 const SAY_EVERY_MS = 300;
 /** What was asked for is confirmed within this time, in ms. */
 const CONFIRM_WITHIN_MS = 1000;
+/** While we talk the gateway says so twice a second: without its word for so long, in ms, nothing arrives any more. */
+const SILENT_FOR_MS = 1500;
 /** A socket has this long, in ms, to open and say its first word. */
 const OPEN_WITHIN_MS = 5000;
 /** `WebSocket.OPEN`. */
@@ -66,6 +68,8 @@ export class Gate {
   #dueSince = Date.now();
   #beatAt = Date.now();
   #word: GateWord | null = null;
+  /** When the gateway last said something (local time in ms). */
+  #heardAt = Date.now();
   #over = false;
 
   constructor(options: GateOptions) {
@@ -81,6 +85,7 @@ export class Gate {
       const word = readWord(data);
       if (word === null) return;
       this.#word = word;
+      this.#heardAt = Date.now();
       options.onWord(word);
     });
     this.#socket.addEventListener("close", () => this.#end("lost"));
@@ -116,6 +121,7 @@ export class Gate {
     const within = this.#word === null ? OPEN_WITHIN_MS : CONFIRM_WITHIN_MS;
     const isDue = this.#word === null || this.#word.talking !== this.#wanted;
     if (slept && this.#wanted) this.#end("slept");
+    else if (this.#word?.talking === true && now - this.#heardAt > SILENT_FOR_MS) this.#end("lost");
     else if (isDue && now - this.#dueSince > within) this.#end("unconfirmed");
     else this.#say();
   }

@@ -14,7 +14,6 @@ const number: PhoneNumber = {
   route: "monitor",
   has_bot: false,
   settings: { dial: "+12065550200" },
-  has_bot: false,
   created_at: "2026-11-01T09:00:00Z",
 };
 
