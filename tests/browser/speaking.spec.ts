@@ -52,7 +52,9 @@ const test = base.extend<{ speaking: Page }>({
 async function answeredCall(partyline: Partyline): Promise<string> {
   const headers = { "Content-Type": "application/json", Authorization: `Bearer ${await partyline.token()}` };
   const url = `${partyline.console}/api/numbers/${encodeURIComponent(TENANT.number)}`;
-  const answer = await fetch(url, { method: "PATCH", headers, body: JSON.stringify({ route: "agent" }) });
+  // Nobody is told to wait: the caller hears who speaks and nothing else.
+  const body = JSON.stringify({ route: "agent", settings: { waiting: { text: "" } } });
+  const answer = await fetch(url, { method: "PATCH", headers, body });
   expect(answer.status).toBe(200);
   const heard = join(partyline.dataDir, "heard-by-caller.ulaw");
   partyline.call({ caller: `tone:${CALLER}`, agent: "tone:700", seconds: 90, more: ["--played", heard] });
