@@ -12,7 +12,7 @@ CARGO_FUZZ_VERSION := 0.13.1
 RUN_TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check rust-test console-test browser-test metrics-check check-api deny advisories bench bench-store quality cost load janus soak control join fuzz openapi picture
+.PHONY: help run test check rust-test console-test browser-test metrics-check check-api deny advisories bench bench-store quality cost load janus soak control speak join fuzz openapi picture
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,6 +90,9 @@ soak: release ## Half an hour of 50 calls and 500 listeners that come and go; fa
 
 control: release ## Webhooks, pages of calls, and live events to 1,000 consoles
 	target/release/loadtest control --partyline target/release/partyline
+
+speak: release ## Speaking: mouth to caller, mode to audible, a bot's silence after takeover, CPU of a two-way call
+	target/release/loadtest speak --partyline target/release/partyline
 
 join: release $(BROWSER)/node_modules/.made ## POST to first audio: light client, then Chromium
 	@tools/need chromium
