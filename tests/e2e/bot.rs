@@ -66,3 +66,29 @@ async fn a_bot_answers_is_paused_handed_back_to_and_dies() {
     assert!(line.finished().await.is_good());
     here.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_loses_its_stream_gets_its_bot_again_and_goes_on() {
+    let here = Installation::start().await;
+    let bot = Bot::start(tone(BOT.0)).await.unwrap();
+    let settings = json!({ "bot": { "kind": "stream", "url": bot.url() } });
+    set_number(&here, json!({ "route": "agent", "settings": settings })).await;
+    let line = dial(here.call_spec(tone(CALLER.0), audio::Audio::silence()));
+    here.live_call().await;
+    let caller_hears = || {
+        let played = line.played();
+        BOT.amplitude_in(&played[played.len().saturating_sub(1600)..], audio::RATE) > HEARD
+    };
+    eventually("bot's voice", async || caller_hears().then_some(())).await;
+
+    line.drop_socket();
+    eventually("another connection", async || (bot.connections() == 2).then_some(())).await;
+    eventually("bot's voice again", async || caller_hears().then_some(())).await;
+    // Long enough for somebody to believe that the bot has left, and to end the call.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(caller_hears());
+    assert!(matches!(line.phase(), loadtest::twilio::Phase::Live(_)));
+    line.hang_up();
+    line.finished().await;
+    here.stop().await;
+}

@@ -183,6 +183,9 @@ impl Carried {
 
 impl Drop for Carried {
     fn drop(&mut self) {
+        if let Some(speaking) = &mut self.speaking {
+            speaking.end(self.end == StreamEnd::Stopped);
+        }
         self.leave();
         self.shared.metrics.calls.dec();
         self.shared.metrics.encoders.sub(i64::from(self.call.is_encoding()));

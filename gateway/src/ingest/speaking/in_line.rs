@@ -206,11 +206,13 @@ impl Speaking {
         });
     }
 
-    /// The stream is over.
-    pub(super) fn end_bot(&mut self) {
+    /// The stream is over. A call that may go on gets its bot again on its next stream: nobody is told that it has left.
+    pub(super) fn end_bot(&mut self, in_order: bool) {
         if let Some(line) = self.bot.take().and_then(|bot| bot.line) {
             let _it_sees_the_channel_close = line.to.try_send(ToBot::Stop);
-            self.bot_is(BotState::Gone, None);
+            if in_order {
+                self.bot_is(BotState::Gone, None);
+            }
         }
     }
 }

@@ -284,9 +284,10 @@ impl Speaking {
     }
 }
 
-impl Drop for Speaking {
-    fn drop(&mut self) {
+impl Speaking {
+    /// The stream is over; `in_order`: and the call with it.
+    pub(super) fn end(&mut self, in_order: bool) {
         self.end_lines();
-        self.end_bot();
+        self.end_bot(in_order);
     }
 }
