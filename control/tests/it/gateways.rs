@@ -52,7 +52,9 @@ async fn calls_go_where_a_gateway_says_it_is_and_listeners_go_after_them() {
 
     let page = server.request(Method::GET, "/").send().await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap();
-    assert!(policy.contains(&format!("{GATEWAY_URL} https://*.gw.example.com")), "{policy}");
+    for allowed in [GATEWAY_URL, "https://*.gw.example.com", "wss://*.gw.example.com"] {
+        assert!(policy.contains(&format!(" {allowed}")), "{policy}");
+    }
 }
 
 #[tokio::test]
