@@ -26,10 +26,10 @@ test("a call leaves a record: it is found, marked, written on, saved as a file, 
   await page.getByLabel("Caller").fill("Ada Byron");
   await page.getByRole("textbox", { name: "Notes" }).fill("Wants another router.");
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { name: "Ada Byron" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Ada Byron", exact: true })).toBeVisible();
   // What was written has arrived: it is there after a reload.
   await page.reload();
-  await expect(page.getByRole("heading", { name: "Ada Byron" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Ada Byron", exact: true })).toBeVisible();
   await expect(page.getByRole("button", { name: "Handled" })).toHaveAttribute("aria-pressed", "true");
   await expect(page.getByRole("button", { name: "Urgent" })).toHaveAttribute("aria-pressed", "true");
   await expect(page.getByRole("textbox", { name: "Notes" })).toHaveValue("Wants another router.");
@@ -42,7 +42,8 @@ test("a call leaves a record: it is found, marked, written on, saved as a file, 
 
   await page.getByRole("button", { name: "Delete this record" }).click();
   await page.getByRole("button", { name: "Delete for good" }).click();
-  await expect(page.getByRole("heading", { name: "Ada Byron" })).toBeHidden();
+  await expect(page.getByText("No call matches")).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Ada Byron", exact: true })).toBeHidden();
   await expect.poll(async () => (await partyline.records()).map((call) => call.customer_number)).toEqual(["+15550199002"]);
 });
 
