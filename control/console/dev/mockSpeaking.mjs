@@ -44,7 +44,8 @@ export class Gate {
   #tell() {
     const talking = this.#talking && this.mode !== "listen";
     const text = JSON.stringify({ mode: this.mode, talking, heard_by: talking ? HEARD_BY[this.mode] : [] });
-    if (text === this.#told || this.#socket === null) return;
+    // While somebody talks it is said again, here with each word of theirs.
+    if ((text === this.#told && !talking) || this.#socket === null) return;
     this.#told = text;
     this.#socket.send(text);
   }
