@@ -134,13 +134,9 @@ impl Audience {
         (self.last.load(Ordering::Relaxed) + slots * SLOT as u64).wrapping_sub(first.timestamp)
     }
 
-    fn note(&self, packet: &Packet) {
+    fn send(&self, packet: &Packet) {
         self.last.store(packet.timestamp, Ordering::Relaxed);
         self.last_at.store(self.micros(packet.arrived), Ordering::Relaxed);
-    }
-
-    fn send(&self, packet: &Packet) {
-        self.note(packet);
         for (ears, outlet) in self.ears.iter().zip(self.outlets.iter()) {
             if ears[packet.codec.index()].load(Ordering::Relaxed) > 0 {
                 outlet.packet(self.key, packet);

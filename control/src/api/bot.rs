@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::extract::Path;
 use crate::App;
 use crate::audit::Action;
-use crate::auth::{By, CallsSpeak};
+use crate::auth::{By, Caller, CallsSpeak};
 use crate::error::{ApiError, Problem};
 use crate::model::{Call, CallBot, CallRef, Sender};
 use crate::store::{StoreError, Txn};
@@ -49,10 +49,7 @@ async fn pause_ai(
     Path(call): Path<CallRef>,
 ) -> Result<(StatusCode, axum::Json<BotAsked>), ApiError> {
     let tenant = caller.tenant();
-    let mut txn = app.store.begin(tenant).await?;
-    let call = txn.call_fetch(tenant, call).await?;
-    caller.must_speak(&call)?;
-    must_have_bot(&call)?;
+    let (mut txn, call) = with_bot(&app, &caller, call).await?;
     let now = OffsetDateTime::now_utc();
     let command = pause(&mut txn, tenant, call.id, now).await?;
     txn.audit(tenant, caller.did(Action::BotPaused).of_call(call.id), now).await?;
@@ -79,10 +76,7 @@ async fn hand_back(
     Path(call): Path<CallRef>,
 ) -> Result<(StatusCode, axum::Json<BotAsked>), ApiError> {
     let tenant = caller.tenant();
-    let mut txn = app.store.begin(tenant).await?;
-    let call = txn.call_fetch(tenant, call).await?;
-    caller.must_speak(&call)?;
-    must_have_bot(&call)?;
+    let (mut txn, call) = with_bot(&app, &caller, call).await?;
     let now = OffsetDateTime::now_utc();
     let mut commands = Vec::new();
     for (session, state) in txn.sessions_connected(tenant, call.id).await? {
@@ -107,9 +101,13 @@ async fn hand_back(
     Ok((StatusCode::ACCEPTED, axum::Json(BotAsked { paused: false })))
 }
 
-fn must_have_bot(call: &Call) -> Result<(), ApiError> {
+/// The call, which has a bot that this caller may command.
+async fn with_bot(app: &App, caller: &Caller, call: CallRef) -> Result<(Txn, Call), ApiError> {
+    let mut txn = app.store.begin(caller.tenant()).await?;
+    let call = txn.call_fetch(caller.tenant(), call).await?;
+    caller.must_speak(&call)?;
     match call.bot.is_some_and(CallBot::is_there) {
-        true => Ok(()),
+        true => Ok((txn, call)),
         false => Err(ApiError::Conflict { code: "call_has_no_bot", detail: "no bot is in the call now" }),
     }
 }

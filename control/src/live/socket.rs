@@ -140,6 +140,14 @@ fn bearer_protocol(headers: &HeaderMap) -> Option<String> {
 /// Why a socket ends: the code and reason it is closed with, `None` when there is nobody to tell.
 pub(super) type End = Option<(u16, &'static str)>;
 
+/// Tells the client of the end, if it is one that it may be told.
+pub(super) async fn say_goodbye(socket: &mut WebSocket, end: End) {
+    if let Some((code, reason)) = end {
+        let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+        let _gone_already = timeout(Duration::from_secs(1), socket.send(close)).await;
+    }
+}
+
 struct Live {
     app: App,
     caller: Caller,
@@ -157,10 +165,7 @@ struct Live {
 impl Live {
     async fn run(mut self, since: Option<i64>) {
         let Err(end) = self.serve(since).await;
-        if let Some((code, reason)) = end {
-            let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-            let _gone_already = timeout(Duration::from_secs(1), self.socket.send(close)).await;
-        }
+        say_goodbye(&mut self.socket, end).await;
     }
 
     async fn serve(&mut self, since: Option<i64>) -> Result<std::convert::Infallible, End> {

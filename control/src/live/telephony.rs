@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use axum::extract::State;
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::extract::ws::{Message, WebSocket};
 use axum::http::request::Parts;
 use axum::response::Response;
 use common::CallId;
@@ -14,10 +14,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::audience::Audience;
-use super::socket::{End, KEEPALIVE, PAGE, RESUME, SEND, SILENCE, code, enter, failed};
+use super::socket::{End, KEEPALIVE, PAGE, RESUME, SEND, SILENCE, code, enter, failed, say_goodbye};
 use super::{Next, Seat};
 use crate::App;
 use crate::api::extract::Query;
@@ -142,10 +142,7 @@ struct Telephony {
 impl Telephony {
     async fn run(mut self, call: Option<String>) {
         let Err(end) = self.serve(call).await;
-        if let Some((code, reason)) = end {
-            let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-            let _gone_already = timeout(Duration::from_secs(1), self.socket.send(close)).await;
-        }
+        say_goodbye(&mut self.socket, end).await;
     }
 
     async fn serve(&mut self, call: Option<String>) -> Result<std::convert::Infallible, End> {
