@@ -59,6 +59,7 @@ pub use crate::store::{OpenError, StoreError, migrate};
 use crate::twilio::away::LastKnown;
 pub use crate::twilio::rest;
 use crate::twilio::rest::{ClientError, RestClient};
+use crate::twilio::side::Applications;
 use crate::twilio::spool::Spool;
 
 /// The control plane cannot start.
@@ -123,6 +124,7 @@ pub(crate) struct Shared {
     pub(crate) twilio: RestClient,
     pub(crate) spool: Spool,
     pub(crate) last_known: LastKnown,
+    pub(crate) applications: Applications,
     /// Calls whose audio broke off, for the reconciler. Full: it finds them by itself, later.
     pub(crate) lost_streams: mpsc::Sender<(TenantId, CallId)>,
     stopping: watch::Receiver<bool>,
@@ -220,6 +222,7 @@ impl Control {
             metrics,
             spool,
             last_known: LastKnown::default(),
+            applications: Applications::default(),
             twilio,
             lost_streams,
             stopping,

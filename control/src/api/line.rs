@@ -1,16 +1,12 @@
 //! A call's line: held, ended, put through, and keys on it.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use common::bus::NodeCommand;
 use common::token::StreamKind;
-use common::{CallId, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,20 +18,11 @@ use crate::auth::calls::must_be_live;
 use crate::auth::{By, Caller, CallsSpeak};
 use crate::error::{ApiError, Problem};
 use crate::model::{CallRef, EventType, Route, is_e164};
-use crate::store::CallLeg;
-use crate::twilio::accounts::rest_account;
 use crate::twilio::pass::{Of, pass};
-use crate::twilio::rest::{CallChange, RestAccount, RestError, TwilioCall};
+use crate::twilio::reach::{at_twilio, failed, in_time, is_over};
+use crate::twilio::rest::CallChange;
 use crate::twilio::twiml;
-
-/// How long Twilio may take, tries and all, before whoever asked is told that it failed: less than any request may.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// When the same may work, after Twilio failed.
-const AGAIN: Duration = Duration::from_secs(5);
-
-/// Twilio's number for a change of a call that is over.
-const OVER_AT_TWILIO: u32 = 21220;
+use crate::twilio::voice::hook_url;
 
 /// The most keys at once.
 const MAX_KEYS: usize = 32;
@@ -168,9 +155,9 @@ pub(crate) async fn hang_up(app: &App, caller: &Caller, call: CallRef) -> Result
     txn.commit().await?;
     let (account, leg) = at_twilio(app, tenant, call.id).await?;
     // That it is over Twilio reports, as of any call, or says when it is asked.
-    match ask(app, &account, &leg, &CallChange::Complete).await {
-        Ok(_) | Err(RestError::NotFound | RestError::Refused { code: OVER_AT_TWILIO, .. }) => Ok(()),
-        Err(error) => Err(failed(&error)),
+    match in_time(app.twilio.call_update(&account, leg.call_sid, &CallChange::Complete)).await {
+        Err(error) if !is_over(&error) => Err(failed(&error)),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 
@@ -227,57 +214,28 @@ async fn transfer(
     txn.audit(tenant, entry, OffsetDateTime::now_utc()).await?;
     txn.commit().await?;
 
+    let action = hook_url(&app, "dialled");
+    let dial = twiml::Dial { number: &body.to, action: &action };
     let twiml = match leg.route {
         // Its stream goes on by itself.
-        Route::Monitor => twiml::leave(Some(&body.to)),
+        Route::Monitor => twiml::leave(Some(dial)),
         Route::Agent => {
             let of = Of { tenant, account_sid: leg.account_sid, call: call.id, call_sid: leg.call_sid };
-            let pass = pass(&app, of, StreamKind::Monitor, &account.auth_tokens);
+            let pass = pass(&app, of, StreamKind::Monitor, call.media.gateway, &account.auth_tokens);
             let stream =
                 twiml::Stream { url: &pass.url, status_callback: &pass.status_callback, grant: &pass.grant };
-            twiml::monitor(twiml::Script { disclosure: None, stream, dial: Some(&body.to) })
+            twiml::monitor(twiml::Script { disclosure: None, stream, dial: Some(dial) })
         }
     };
-    ask(&app, &account, &leg, &CallChange::Twiml(twiml)).await.map_err(|error| match error {
-        RestError::NotFound | RestError::Refused { code: OVER_AT_TWILIO, .. } => {
-            ApiError::Conflict { code: "call_not_live", detail: "the call is over, says Twilio" }
-        }
-        error => failed(&error),
-    })?;
+    let change = CallChange::Twiml(twiml);
+    let asked = in_time(app.twilio.call_update(&account, leg.call_sid, &change)).await;
+    asked.map_err(|error| failed(&error))?;
     let now = OffsetDateTime::now_utc();
     let mut txn = app.store.begin(tenant).await?;
     txn.call_route_put(tenant, call.id, Route::Monitor).await?;
+    txn.conference_put(tenant, call.id, None).await?;
     let data = json!({ "transferred": body.kind, "user": caller.named() });
     txn.event(tenant, call.id, EventType::CallUpdated, now, data).await?;
     txn.commit().await?;
     Ok(StatusCode::ACCEPTED)
-}
-
-/// The call as Twilio knows it, and whose requests are about it.
-async fn at_twilio(app: &App, tenant: TenantId, call: CallId) -> Result<(RestAccount, CallLeg), ApiError> {
-    let leg = app.store.call_leg(tenant, call).await?;
-    let account = rest_account(app, tenant, leg.account_sid).await?;
-    let detail = "nobody knows the auth token of the call's Twilio account";
-    let account = account.ok_or(ApiError::Conflict { code: "no_twilio_account", detail })?;
-    Ok((account, leg))
-}
-
-async fn ask(
-    app: &App,
-    account: &RestAccount,
-    leg: &CallLeg,
-    change: &CallChange,
-) -> Result<TwilioCall, RestError> {
-    let asked = app.twilio.call_update(account, leg.call_sid, change);
-    timeout(PATIENCE, asked).await.unwrap_or(Err(RestError::Unavailable(None)))
-}
-
-/// What whoever asked is told of Twilio's failure.
-fn failed(error: &RestError) -> ApiError {
-    match error.passes() {
-        true => {
-            ApiError::Upstream { code: "twilio_unavailable", detail: error.to_string(), again: Some(AGAIN) }
-        }
-        false => ApiError::Upstream { code: "twilio_refused", detail: error.to_string(), again: None },
-    }
 }

@@ -81,6 +81,12 @@ impl Nodes {
                 let end = (word(&reason), receipt);
                 stream_ended(app, (tenant, call), (node, Some(stream)), end, now).await.map(drop)
             }
+            NodeEvent::SideStarted { node, tenant, call, call_sid, kind } => {
+                speech::side_started(app, (tenant, call), (kind, call_sid), node).await
+            }
+            NodeEvent::SideEnded { tenant, call, call_sid, .. } => {
+                speech::side_ended(app, (tenant, call), call_sid).await
+            }
             NodeEvent::Dtmf { tenant, call, digit } => dtmf(app, (tenant, call), digit, event.id, now).await,
             NodeEvent::SessionStarted { node, tenant, session, .. } => {
                 session_started(app, tenant, session, node, now).await

@@ -5,12 +5,15 @@ pub(crate) mod away;
 mod callbacks;
 mod form;
 pub(crate) mod pass;
+pub(crate) mod reach;
 pub mod rest;
+pub(crate) mod side;
+mod side_hooks;
 mod signature;
 pub(crate) mod spool;
 pub(crate) mod status;
 pub(crate) mod twiml;
-mod voice;
+pub(crate) mod voice;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
@@ -37,6 +40,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(voice::voice))
         .routes(routes!(voice::resume))
+        .routes(routes!(side_hooks::dialled))
+        .routes(routes!(side_hooks::side))
         .routes(routes!(callbacks::status))
         .routes(routes!(callbacks::stream))
         .routes(routes!(callbacks::recording))

@@ -29,14 +29,31 @@ pub(crate) struct Stream<'a> {
     pub(crate) grant: &'a str,
 }
 
+/// Whom to ring.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dial<'a> {
+    /// E.164.
+    pub(crate) number: &'a str,
+    /// Where Twilio comes when they are gone, for what is next.
+    pub(crate) action: &'a str,
+}
+
+/// Who somebody is in a call's conference.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Party {
+    /// The call's far end.
+    Caller,
+    /// Whom the caller was put through to.
+    Agent,
+}
+
 /// What a call gets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Script<'a> {
     /// Said before all else.
     pub(crate) disclosure: Option<&'a Disclosure>,
     pub(crate) stream: Stream<'a>,
-    /// Whom to ring.
-    pub(crate) dial: Option<&'a str>,
+    pub(crate) dial: Option<Dial<'a>>,
 }
 
 /// Streams both voices, and rings.
@@ -46,7 +63,7 @@ pub(crate) fn monitor(script: Script<'_>) -> String {
         xml.create_element("Start")
             .write_inner_content(|xml| write_stream(xml, script.stream, Some("both_tracks")))?;
         match script.dial {
-            Some(number) => write_dial(xml, number),
+            Some(dial) => write_dial(xml, dial),
             None => {
                 xml.create_element("Say").write_text_content(BytesText::new(NO_DESTINATION))?;
                 xml.create_element("Pause").with_attribute(("length", OPEN_LINE)).write_empty()?;
@@ -71,10 +88,44 @@ pub(crate) fn agent(script: Script<'_>, resume: &str, pause: bool) -> String {
 }
 
 /// Rings `dial`, or hangs up: for a caller who has nobody to talk to any more.
-pub(crate) fn leave(dial: Option<&str>) -> String {
+pub(crate) fn leave(dial: Option<Dial<'_>>) -> String {
     document(|xml| match dial {
-        Some(number) => write_dial(xml, number),
+        Some(dial) => write_dial(xml, dial),
         None => xml.create_element("Hangup").write_empty().map(drop),
+    })
+}
+
+/// Hangs up.
+pub(crate) fn hang_up() -> String {
+    leave(None)
+}
+
+/// Puts a leg into a call's conference. The call is over when either of the two it began with is gone.
+pub(crate) fn conference(name: &str, party: Party) -> String {
+    let label = match party {
+        Party::Caller => "caller",
+        Party::Agent => "agent",
+    };
+    document(|xml| {
+        xml.create_element("Dial").write_inner_content(|xml| {
+            let conference = xml
+                .create_element("Conference")
+                .with_attribute(("participantLabel", label))
+                .with_attribute(("beep", "false"))
+                .with_attribute(("startConferenceOnEnter", "true"))
+                .with_attribute(("endConferenceOnExit", "true"))
+                // Whoever is there first hears nothing for that moment, and no music.
+                .with_attribute(("waitUrl", ""));
+            conference.write_text_content(BytesText::new(name)).map(drop)
+        })?;
+        Ok(())
+    })
+}
+
+/// Connects a leg of our own with the stream's other end, and hangs up behind it.
+pub(crate) fn side(stream: Stream<'_>) -> String {
+    document(|xml| {
+        xml.create_element("Connect").write_inner_content(|xml| write_stream(xml, stream, None)).map(drop)
     })
 }
 
@@ -115,10 +166,14 @@ fn write_disclosure(xml: &mut Writer<Vec<u8>>, disclosure: Option<&Disclosure>) 
     say.write_text_content(BytesText::new(&disclosure.text)).map(drop)
 }
 
-fn write_dial(xml: &mut Writer<Vec<u8>>, number: &str) -> io::Result<()> {
-    // Until somebody answers, the caller hears the ringing of the network, and pays nothing.
-    let dial = xml.create_element("Dial").with_attribute(("answerOnBridge", "true"));
-    dial.write_text_content(BytesText::new(number)).map(drop)
+fn write_dial(xml: &mut Writer<Vec<u8>>, dial: Dial<'_>) -> io::Result<()> {
+    let element = xml
+        .create_element("Dial")
+        // Until somebody answers, the caller hears the ringing of the network, and pays nothing.
+        .with_attribute(("answerOnBridge", "true"))
+        .with_attribute(("action", dial.action))
+        .with_attribute(("method", "POST"));
+    element.write_text_content(BytesText::new(dial.number)).map(drop)
 }
 
 fn document(write: impl FnOnce(&mut Writer<Vec<u8>>) -> io::Result<()>) -> String {
@@ -137,7 +192,9 @@ mod tests {
     const STREAM: Stream<'_> =
         Stream { url: "wss://gw/t/a", status_callback: "https://c/s?a=1&b=2", grant: "g" };
 
-    const SCRIPT: Script<'_> = Script { disclosure: None, stream: STREAM, dial: Some("+15550100") };
+    const DIAL: Dial<'_> = Dial { number: "+15550100", action: "https://c/d" };
+
+    const SCRIPT: Script<'_> = Script { disclosure: None, stream: STREAM, dial: Some(DIAL) };
 
     #[test]
     fn a_monitored_call_is_streamed_and_rings() {
@@ -146,7 +203,7 @@ mod tests {
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Start><Stream name=\"partyline\" \
              url=\"wss://gw/t/a\" track=\"both_tracks\" statusCallback=\"https://c/s?a=1&amp;b=2\" \
              statusCallbackMethod=\"POST\"><Parameter name=\"grant\" value=\"g\"/></Stream></Start>\
-             <Dial answerOnBridge=\"true\">+15550100</Dial></Response>"
+             <Dial answerOnBridge=\"true\" action=\"https://c/d\" method=\"POST\">+15550100</Dial></Response>"
         );
     }
 
@@ -164,8 +221,24 @@ mod tests {
         let end = "</Connect><Redirect method=\"POST\">https://c/resume</Redirect></Response>";
         assert!(xml.ends_with(end), "{xml}");
         assert!(agent(SCRIPT, "https://c", true).contains("<Response><Pause length=\"1\"/><Connect>"));
-        assert!(leave(Some("+15550100")).ends_with("+15550100</Dial></Response>"));
+        assert!(leave(Some(DIAL)).ends_with("+15550100</Dial></Response>"));
         assert!(leave(None).ends_with("<Response><Hangup/></Response>"));
+    }
+
+    #[test]
+    fn a_conference_is_over_without_either_of_the_two() {
+        assert!(conference("call_1", Party::Agent).ends_with(
+            "<Response><Dial><Conference participantLabel=\"agent\" beep=\"false\" \
+             startConferenceOnEnter=\"true\" endConferenceOnExit=\"true\" waitUrl=\"\">call_1</Conference>\
+             </Dial></Response>"
+        ));
+        assert!(conference("<&>", Party::Caller).contains("\"caller\" beep"));
+        assert!(conference("<&>", Party::Caller).contains(">&lt;&amp;&gt;</Conference>"));
+        let xml = side(STREAM);
+        assert!(
+            xml.contains("<Response><Connect><Stream ") && xml.ends_with("</Connect></Response>"),
+            "{xml}"
+        );
     }
 
     #[test]
@@ -187,7 +260,11 @@ mod tests {
         let disclosure =
             Disclosure { text: markup.clone(), language: Some(markup.clone()), voice: Some(markup.clone()) };
         let stream = Stream { grant: &markup, ..STREAM };
-        let script = Script { disclosure: Some(&disclosure), stream, dial: Some("<Hangup/>") };
+        let script = Script {
+            disclosure: Some(&disclosure),
+            stream,
+            dial: Some(Dial { number: "<Hangup/>", action: &markup }),
+        };
         for xml in [monitor(script), agent(script, "<Hangup/>", false)] {
             assert!(!xml.contains("<Hangup/>"), "{xml}");
         }

@@ -115,6 +115,8 @@ const TABLE: &[Row] = &[
     row("GET", "/api/ws/telephony/stream", READ, [401, 400, 400, 400, 400, 400]),
     row("POST", "/api/twilio/voice", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/resume", Keys::Apart, SIGNED),
+    row("POST", "/api/twilio/dialled", Keys::Apart, SIGNED),
+    row("POST", "/api/twilio/side", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/status", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/stream", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/recording", Keys::Apart, SIGNED),

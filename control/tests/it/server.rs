@@ -356,6 +356,13 @@ pub(crate) fn voice<'a>(account: &'a str, call: &'a str) -> Vec<(&'a str, &'a st
 }
 
 /// `X-Twilio-Signature`, made apart from the code under test. Fields must have different names.
+/// The end of TwiML that puts a caller through to this number.
+pub(crate) fn dials(number: &str) -> String {
+    format!(
+        "<Dial answerOnBridge=\"true\" action=\"{PUBLIC_URL}/api/twilio/dialled\" method=\"POST\">{number}</Dial></Response>"
+    )
+}
+
 pub(crate) fn sign(token: &str, url: &str, form: &[(&str, &str)]) -> String {
     let mut form = form.to_vec();
     form.sort_unstable();
