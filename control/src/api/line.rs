@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use common::bus::NodeCommand;
-use common::token::StreamKind;
+use common::token::{Mode, StreamKind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
@@ -14,15 +14,22 @@ use utoipa_axum::routes;
 use super::extract::{Json, Path};
 use crate::App;
 use crate::audit::Action;
-use crate::auth::calls::must_be_live;
+use crate::auth::calls::{Way, must_be_live, way};
 use crate::auth::{By, Caller, CallsSpeak};
 use crate::error::{ApiError, Problem};
 use crate::model::{CallRef, EventType, Route, is_e164};
+use crate::twilio::conference::invite;
 use crate::twilio::pass::{Of, pass};
 use crate::twilio::reach::{at_twilio, failed, in_time, is_over};
 use crate::twilio::rest::CallChange;
 use crate::twilio::twiml;
 use crate::twilio::voice::hook_url;
+
+/// Who speaks with the caller does so on the call's own stream.
+const NOT_IN_CONFERENCE: ApiError = ApiError::Conflict {
+    code: "call_cannot_be_joined",
+    detail: "the call is answered on its own stream: put the caller through with cold",
+};
 
 /// The most keys at once.
 const MAX_KEYS: usize = 32;
@@ -178,10 +185,14 @@ struct Transfer {
 enum TransferKind {
     /// At once: the caller hears it ring, and who spoke with them is out of the call.
     Cold,
+    /// Into the call's conference: all are together until somebody hangs up.
+    Warm,
 }
 
-/// Puts the caller through to another number, by Twilio. Both voices can be heard on, and nobody can speak in the call
-/// any more.
+/// Puts the caller through to another number, by Twilio.
+///
+/// `cold`: both voices can be heard on, and who spoke on the call's own stream is out of it. `warm`, in calls of route
+/// `monitor` and `conference`: the number is called into the call's conference, where the others stay until they hang up.
 #[utoipa::path(post, path = "/api/calls/{id}/transfer", tag = "speaking",
     security(("bearer" = ["calls:speak"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
@@ -190,7 +201,8 @@ enum TransferKind {
         (status = 202, description = "Twilio dials"),
         (status = 403, body = Problem),
         (status = 404, body = Problem),
-        (status = 409, description = "`call_not_live`, `no_twilio_account`", body = Problem),
+        (status = 409, description = "`call_not_live`, `no_twilio_account`; `call_not_answered`; \
+            `call_cannot_be_joined`: `warm` is for calls in conferences", body = Problem),
         (status = 422, body = Problem),
         (status = 502, description = "`twilio_unavailable`: try again; `twilio_refused`", body = Problem),
     ))]
@@ -207,18 +219,26 @@ async fn transfer(
     let call = app.store.call_fetch(tenant, call).await?;
     caller.must_command(&call)?;
     must_be_live(&call)?;
+    let is_warm = matches!(body.kind, TransferKind::Warm);
+    if is_warm && way(&call, Mode::Join)? != Way::Side {
+        return Err(NOT_IN_CONFERENCE);
+    }
     let (account, leg) = at_twilio(&app, tenant, call.id).await?;
     let mut txn = app.store.begin(tenant).await?;
     let data = json!({ "kind": body.kind });
     let entry = caller.did(Action::CallTransferred).of_call(call.id).with(data);
     txn.audit(tenant, entry, OffsetDateTime::now_utc()).await?;
     txn.commit().await?;
+    if is_warm {
+        invite(&app, &account, tenant, (call.id, &leg), &body.to).await?;
+        return Ok(StatusCode::ACCEPTED);
+    }
 
     let action = hook_url(&app, "dialled");
     let dial = twiml::Dial { number: &body.to, action: &action };
     let twiml = match leg.route {
         // Its stream goes on by itself.
-        Route::Monitor => twiml::leave(Some(dial)),
+        Route::Monitor | Route::Conference => twiml::leave(Some(dial)),
         Route::Agent => {
             let of = Of { tenant, account_sid: leg.account_sid, call: call.id, call_sid: leg.call_sid };
             let pass = pass(&app, of, StreamKind::Monitor, call.media.gateway, &account.auth_tokens);

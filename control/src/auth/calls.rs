@@ -146,8 +146,8 @@ pub(crate) fn way(call: &Call, mode: Mode) -> Result<Way, ApiError> {
     must_be_live(call)?;
     match call.route {
         Some(Route::Agent) => Ok(Way::Stream),
-        Some(Route::Monitor) if mode == Mode::Takeover => Err(NOT_JOINABLE),
-        Some(Route::Monitor) => Ok(Way::Side),
+        Some(Route::Monitor | Route::Conference) if mode == Mode::Takeover => Err(NOT_JOINABLE),
+        Some(Route::Monitor | Route::Conference) => Ok(Way::Side),
         None => Err(NOT_OURS),
     }
 }

@@ -148,7 +148,7 @@ async fn settle(
             }
             txn.commit().await?;
             match leg.route {
-                Route::Monitor => stream(app, account, tenant, call, leg).await,
+                Route::Monitor | Route::Conference => stream(app, account, tenant, call, leg).await,
                 // Its TwiML leads back to us when a stream is over.
                 Route::Agent => Ok(Next::Done),
             }

@@ -180,7 +180,7 @@ async fn compare_streams(
         let Some(tenant) = app.store.tenant_by_call(*call).await? else { continue };
         if let Some(route) = app.store.call_without_media(tenant, *call).await? {
             let tracks = match route {
-                Route::Monitor => vec!["inbound".to_owned(), "outbound".to_owned()],
+                Route::Monitor | Route::Conference => vec!["inbound".to_owned(), "outbound".to_owned()],
                 Route::Agent => vec!["inbound".to_owned()],
             };
             stream_started(app, (tenant, *call), (node, None), &tracks, None, now).await?;

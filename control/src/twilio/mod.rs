@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod away;
 mod callbacks;
+pub(crate) mod conference;
 mod form;
 pub(crate) mod pass;
 pub(crate) mod reach;
@@ -42,6 +43,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(voice::resume))
         .routes(routes!(side_hooks::dialled))
         .routes(routes!(side_hooks::side))
+        .routes(routes!(conference::conference))
+        .routes(routes!(conference::agent))
         .routes(routes!(callbacks::status))
         .routes(routes!(callbacks::stream))
         .routes(routes!(callbacks::recording))

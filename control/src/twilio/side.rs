@@ -51,6 +51,23 @@ const NO_AGENT: ApiError = ApiError::Conflict {
 /// Twilio took it on, and nothing came of it.
 const NOT_MOVED: RestError = RestError::Protocol("the call has not come into its conference");
 
+/// A call's conference at Twilio.
+#[derive(Debug)]
+pub(crate) struct Room {
+    name: String,
+    callback: String,
+}
+
+impl Room {
+    pub(crate) fn of(app: &App, call: CallId) -> Self {
+        Self { name: call.to_string(), callback: hook_url(app, "conference") }
+    }
+
+    pub(crate) fn as_ref(&self) -> twiml::Room<'_> {
+        twiml::Room { name: &self.name, callback: &self.callback }
+    }
+}
+
 /// The leg on which a person is heard in this mode. `None`: on none.
 pub(crate) const fn kind_of(mode: Mode) -> Option<StreamKind> {
     match mode {
@@ -132,7 +149,7 @@ pub(crate) async fn bring(
 
 async fn fetch(app: &App, tenant: TenantId, call: CallId, kind: StreamKind) -> Result<(), ApiError> {
     let (account, leg) = at_twilio(app, tenant, call).await?;
-    let agent = move_in(app, &account, tenant, call, &leg, kind).await?;
+    let agent = move_in(app, &account, tenant, call, &leg, Some(kind)).await?;
     if kind == StreamKind::Coach && agent.is_none() {
         return Err(NO_AGENT);
     }
@@ -142,7 +159,7 @@ async fn fetch(app: &App, tenant: TenantId, call: CallId, kind: StreamKind) -> R
         let new = NewParticipant {
             from: &leg.organization_number,
             to: &format!("app:{application}"),
-            label: if kind == StreamKind::Coach { "coach" } else { "supervisors" },
+            label: if kind == StreamKind::Coach { Party::Coach } else { Party::Supervisors }.label(),
             ends_it: false,
             coaches: agent.filter(|_| kind == StreamKind::Coach),
             status_callback: None,
@@ -160,14 +177,15 @@ async fn fetch(app: &App, tenant: TenantId, call: CallId, kind: StreamKind) -> R
     Ok(txn.commit().await?)
 }
 
-/// Moves the call into its conference, unless it is there. Gives its agent's leg, if it has one.
-async fn move_in(
+/// Moves the call into its conference, unless it is there. Gives its agent's leg, if it has one. `kind`: of the leg for
+/// which that is done.
+pub(super) async fn move_in(
     app: &App,
     account: &RestAccount,
     tenant: TenantId,
     call: CallId,
     leg: &CallLeg,
-    kind: StreamKind,
+    kind: Option<StreamKind>,
 ) -> Result<Option<CallSid>, ApiError> {
     let mut txn = app.store.begin(tenant).await?;
     if let Some(known) = txn.conference(tenant, call).await? {
@@ -181,7 +199,7 @@ async fn move_in(
     if agent.is_none() && (at("ringing").is_some() || at("queued").is_some()) {
         return Err(NOT_ANSWERED);
     }
-    if agent.is_none() && kind == StreamKind::Coach {
+    if agent.is_none() && kind == Some(StreamKind::Coach) {
         return Err(NO_AGENT);
     }
     let mut txn = app.store.begin(tenant).await?;
@@ -196,7 +214,7 @@ async fn move_in(
         Some(agent) => (agent, Party::Agent),
         None => (leg.call_sid, Party::Caller),
     };
-    let change = CallChange::Twiml(twiml::conference(&call.to_string(), party));
+    let change = CallChange::Twiml(twiml::conference(Room::of(app, call).as_ref(), party));
     match in_time(app.twilio.call_update(account, moved, &change)).await {
         Ok(_) => {
             let now = OffsetDateTime::now_utc();
@@ -237,7 +255,7 @@ async fn stay(
 }
 
 /// The call's conference, when everybody is in it.
-async fn arrived(
+pub(super) async fn arrived(
     app: &App,
     account: &RestAccount,
     call: CallId,
@@ -248,7 +266,9 @@ async fn arrived(
     loop {
         if let Some(conference) = app.twilio.conference_find(account, &call.to_string()).await? {
             let inside = app.twilio.participant_list(account, conference.sid).await?;
-            let is_in = |sid: CallSid| inside.iter().any(|participant| participant.call_sid == sid);
+            // One who is being called is on the list too.
+            let is_in =
+                |sid: CallSid| inside.iter().any(|one| one.call_sid == sid && one.status == "connected");
             if is_in(leg.call_sid) && agent.is_none_or(is_in) {
                 return Ok(conference);
             }

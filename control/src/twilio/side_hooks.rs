@@ -9,6 +9,7 @@ use common::{CallId, CallSid, NodeId};
 use tokio::time::{Instant, sleep};
 
 use super::pass::{Of, pass};
+use super::side::Room;
 use super::twiml::{self, Party};
 use super::voice::{call_sid, xml};
 use super::{Outcome, Webhook, answer, away, receive};
@@ -35,7 +36,9 @@ pub(super) async fn dialled(State(app): State<App>, request: Request) -> Respons
         let hook = receive(&app, request).await?;
         let call_sid = call_sid(&hook)?;
         match away::ask(&app, follow(&app, &hook, call_sid)).await {
-            Ok(Some(call)) => Ok((Outcome::Ok, xml(twiml::conference(&call.to_string(), Party::Caller)))),
+            Ok(Some(call)) => {
+                Ok((Outcome::Ok, xml(twiml::conference(Room::of(&app, call).as_ref(), Party::Caller))))
+            }
             // With nobody to talk to the call is over, whatever else is the matter.
             Ok(None) | Err(StoreError::Busy(_)) => Ok((Outcome::Ok, xml(twiml::hang_up()))),
             Err(error) => Err(ApiError::from(error)),

@@ -45,6 +45,34 @@ pub(crate) enum Party {
     Caller,
     /// Whom the caller was put through to.
     Agent,
+    /// Whom they were put through to later.
+    Guest,
+    /// Ours, that all hear.
+    Supervisors,
+    /// Ours, that the agent alone hears.
+    Coach,
+}
+
+impl Party {
+    /// By which they are found there.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Agent => "agent",
+            Self::Guest => "guest",
+            Self::Supervisors => "supervisors",
+            Self::Coach => "coach",
+        }
+    }
+}
+
+/// A call's conference.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room<'a> {
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// Where Twilio tells who comes and goes.
+    pub(crate) callback: &'a str,
 }
 
 /// What a call gets.
@@ -60,8 +88,7 @@ pub(crate) struct Script<'a> {
 pub(crate) fn monitor(script: Script<'_>) -> String {
     document(|xml| {
         write_disclosure(xml, script.disclosure)?;
-        xml.create_element("Start")
-            .write_inner_content(|xml| write_stream(xml, script.stream, Some("both_tracks")))?;
+        write_monitor(xml, script.stream)?;
         match script.dial {
             Some(dial) => write_dial(xml, dial),
             None => {
@@ -100,25 +127,18 @@ pub(crate) fn hang_up() -> String {
     leave(None)
 }
 
-/// Puts a leg into a call's conference. The call is over when either of the two it began with is gone.
-pub(crate) fn conference(name: &str, party: Party) -> String {
-    let label = match party {
-        Party::Caller => "caller",
-        Party::Agent => "agent",
-    };
+/// Puts a leg of a bridged call into the call's conference.
+pub(crate) fn conference(room: Room<'_>, party: Party) -> String {
+    // Whoever is there first hears nothing for that moment, and no music.
+    document(|xml| write_conference(xml, room, party, Some("")))
+}
+
+/// Streams both voices, and puts the caller into the call's conference, with Twilio's music until somebody comes.
+pub(crate) fn meet(disclosure: Option<&Disclosure>, stream: Stream<'_>, room: Room<'_>) -> String {
     document(|xml| {
-        xml.create_element("Dial").write_inner_content(|xml| {
-            let conference = xml
-                .create_element("Conference")
-                .with_attribute(("participantLabel", label))
-                .with_attribute(("beep", "false"))
-                .with_attribute(("startConferenceOnEnter", "true"))
-                .with_attribute(("endConferenceOnExit", "true"))
-                // Whoever is there first hears nothing for that moment, and no music.
-                .with_attribute(("waitUrl", ""));
-            conference.write_text_content(BytesText::new(name)).map(drop)
-        })?;
-        Ok(())
+        write_disclosure(xml, disclosure)?;
+        write_monitor(xml, stream)?;
+        write_conference(xml, room, Party::Caller, None)
     })
 }
 
@@ -134,6 +154,36 @@ pub(crate) fn reject() -> String {
     document(|xml| {
         xml.create_element("Reject").with_attribute(("reason", "rejected")).write_empty().map(drop)
     })
+}
+
+fn write_monitor(xml: &mut Writer<Vec<u8>>, stream: Stream<'_>) -> io::Result<()> {
+    let start = xml.create_element("Start");
+    start.write_inner_content(|xml| write_stream(xml, stream, Some("both_tracks"))).map(drop)
+}
+
+/// The call is over when either of the two it began with is gone.
+fn write_conference(
+    xml: &mut Writer<Vec<u8>>,
+    room: Room<'_>,
+    party: Party,
+    wait_url: Option<&str>,
+) -> io::Result<()> {
+    let dial = xml.create_element("Dial").write_inner_content(|xml| {
+        let mut conference = xml
+            .create_element("Conference")
+            .with_attribute(("participantLabel", party.label()))
+            .with_attribute(("beep", "false"))
+            .with_attribute(("startConferenceOnEnter", "true"))
+            .with_attribute(("endConferenceOnExit", "true"))
+            .with_attribute(("statusCallback", room.callback))
+            .with_attribute(("statusCallbackEvent", "join leave"))
+            .with_attribute(("statusCallbackMethod", "POST"));
+        if let Some(url) = wait_url {
+            conference = conference.with_attribute(("waitUrl", url));
+        }
+        conference.write_text_content(BytesText::new(room.name)).map(drop)
+    });
+    dial.map(drop)
 }
 
 fn write_stream(xml: &mut Writer<Vec<u8>>, stream: Stream<'_>, track: Option<&str>) -> io::Result<()> {
@@ -227,13 +277,20 @@ mod tests {
 
     #[test]
     fn a_conference_is_over_without_either_of_the_two() {
-        assert!(conference("call_1", Party::Agent).ends_with(
-            "<Response><Dial><Conference participantLabel=\"agent\" beep=\"false\" \
-             startConferenceOnEnter=\"true\" endConferenceOnExit=\"true\" waitUrl=\"\">call_1</Conference>\
+        let room = Room { name: "call_1", callback: "https://c/r" };
+        let rest = "beep=\"false\" startConferenceOnEnter=\"true\" endConferenceOnExit=\"true\" \
+             statusCallback=\"https://c/r\" statusCallbackEvent=\"join leave\" statusCallbackMethod=\"POST\"";
+        assert!(conference(room, Party::Agent).ends_with(&format!(
+            "<Response><Dial><Conference participantLabel=\"agent\" {rest} waitUrl=\"\">call_1</Conference>\
              </Dial></Response>"
-        ));
-        assert!(conference("<&>", Party::Caller).contains("\"caller\" beep"));
-        assert!(conference("<&>", Party::Caller).contains(">&lt;&amp;&gt;</Conference>"));
+        )));
+        let xml = meet(None, STREAM, room);
+        assert!(xml.contains("<Response><Start><Stream ") && xml.contains("track=\"both_tracks\""), "{xml}");
+        assert!(xml.ends_with(&format!(
+            "</Start><Dial><Conference participantLabel=\"caller\" {rest}>call_1</Conference></Dial></Response>"
+        )));
+        let room = Room { name: "<&>", ..room };
+        assert!(conference(room, Party::Caller).contains(">&lt;&amp;&gt;</Conference>"));
         let xml = side(STREAM);
         assert!(
             xml.contains("<Response><Connect><Stream ") && xml.ends_with("</Connect></Response>"),

@@ -11,12 +11,13 @@ use serde_json::json;
 
 use super::pass::STREAM_TRIES;
 use super::pass::{Of, pass};
+use super::side::Room;
 use super::status::{Report, report};
 use super::{Kind, Outcome, Webhook, answer, apply, away, receive, twiml};
 use crate::App;
 use crate::error::{ApiError, Problem};
 use crate::model::{Direction, Disclosure, EventType, Number, Route};
-use crate::store::{NewCall, StoreError, StreamTry};
+use crate::store::{InConference, NewCall, StoreError, StreamTry};
 
 /// The voice webhook of a number: answers TwiML.
 #[utoipa::path(post, path = "/api/twilio/voice", tag = "twilio", security(()),
@@ -112,6 +113,10 @@ async fn open(
         return Ok((call, Outcome::Duplicate));
     }
     if is_new {
+        if number.route == Route::Conference {
+            let conference = InConference { has_caller: true, agent: None };
+            txn.conference_put(tenant, call, Some(conference)).await?;
+        }
         let data = json!({
             "direction": sides.direction,
             "customer_number": sides.customer,
@@ -153,7 +158,7 @@ fn script(
     Again { node, pause }: Again,
 ) -> String {
     let kind = match number.route {
-        Route::Monitor => StreamKind::Monitor,
+        Route::Monitor | Route::Conference => StreamKind::Monitor,
         Route::Agent => StreamKind::Agent,
     };
     let of = Of { tenant: hook.tenant, account_sid: hook.account, call, call_sid };
@@ -164,6 +169,10 @@ fn script(
     let script = twiml::Script { disclosure, stream, dial: dial(number, &action) };
     match number.route {
         Route::Monitor => twiml::monitor(script),
+        Route::Conference => {
+            let room = Room::of(app, call);
+            twiml::meet(disclosure, stream, room.as_ref())
+        }
         Route::Agent => twiml::agent(script, &hook_url(app, "resume"), pause),
     }
 }

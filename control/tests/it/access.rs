@@ -117,6 +117,8 @@ const TABLE: &[Row] = &[
     row("POST", "/api/twilio/resume", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/dialled", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/side", Keys::Apart, SIGNED),
+    row("POST", "/api/twilio/conference", Keys::Apart, SIGNED),
+    row("POST", "/api/twilio/agent", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/status", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/stream", Keys::Apart, SIGNED),
     row("POST", "/api/twilio/recording", Keys::Apart, SIGNED),

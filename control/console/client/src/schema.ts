@@ -2057,8 +2057,9 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Puts the caller through to another number, by Twilio. Both voices can be heard on, and nobody can speak in the call
-     *     any more.
+     * Puts the caller through to another number, by Twilio.
+     * @description `cold`: both voices can be heard on, and who spoke on the call's own stream is out of it. `warm`, in calls of route
+     *     `monitor` and `conference`: the number is called into the call's conference, where the others stay until they hang up.
      */
     post: {
       parameters: {
@@ -2099,7 +2100,7 @@ export interface paths {
             "application/json": components["schemas"]["Problem"];
           };
         };
-        /** @description `call_not_live`, `no_twilio_account` */
+        /** @description `call_not_live`, `no_twilio_account`; `call_not_answered`; `call_cannot_be_joined`: `warm` is for calls in conferences */
         409: {
           headers: {
             [name: string]: unknown;
@@ -2790,6 +2791,98 @@ export interface paths {
         };
       };
     };
+    trace?: never;
+  };
+  "/api/twilio/agent": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Where Twilio tells what becomes of the agent who is called into a conference. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/twilio/conference": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Where Twilio tells who comes into a call's conference, and who leaves it. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
     trace?: never;
   };
   "/api/twilio/dialled": {
@@ -4193,7 +4286,7 @@ export interface components {
      * @description What a number's TwiML does.
      * @enum {string}
      */
-    Route: "monitor" | "agent";
+    Route: "monitor" | "conference" | "agent";
     /** @description What to say. */
     Say: {
       /**
@@ -4400,7 +4493,7 @@ export interface components {
      * @description How a caller is put through.
      * @enum {string}
      */
-    TransferKind: "cold";
+    TransferKind: "cold" | "warm";
     /** @description A person who signs in. */
     User: {
       /** @description What they sign in with. */

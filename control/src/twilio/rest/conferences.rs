@@ -64,6 +64,8 @@ pub enum ParticipantChange {
     Hold(bool),
     /// Only this participant hears it; `None`: everybody does.
     Coaching(Option<CallSid>),
+    /// Whether the conference is over when it leaves.
+    EndsIt(bool),
 }
 
 #[derive(Deserialize)]
@@ -158,6 +160,7 @@ impl RestClient {
         let ask = match change {
             ParticipantChange::Muted(muted) => ask.field("Muted", form::truth(muted)),
             ParticipantChange::Hold(hold) => ask.field("Hold", form::truth(hold)),
+            ParticipantChange::EndsIt(ends) => ask.field("EndConferenceOnExit", form::truth(ends)),
             ParticipantChange::Coaching(None) => ask.field("Coaching", "false"),
             ParticipantChange::Coaching(Some(coached)) => {
                 ask.field("Coaching", "true").field("CallSidToCoach", coached.as_str())
