@@ -89,6 +89,8 @@ keys! {
     gateway_openai_api_key(secret),
     /// Gateway: base of OpenAI's API, or of a server that has the same [default: https://api.openai.com]
     gateway_openai_url,
+    /// Gateway: hosts of tenants' bots that may have private addresses and no TLS, separated by commas: `bots.internal`, `10.1.0.0/16` [default: none]
+    gateway_bot_hosts,
     /// Addresses that ICE announces instead, separated by commas: needed behind a port forward
     gateway_public_ips,
     /// PEM file: the certificate and its chain; both planes then serve https and wss instead of http and ws

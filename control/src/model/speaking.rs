@@ -75,7 +75,8 @@ impl CallBot {
 pub enum BotSettings {
     /// One that speaks Twilio's Media Streams protocol.
     Stream {
-        /// `wss:` or `ws:`, without a name and password; at most 1000 characters.
+        /// `wss:` or `ws:`, without a name and password; at most 1000 characters. Gateways connect to public addresses
+        /// with `wss:`, and to what their operator allows beside them.
         #[schema(example = "wss://bot.example.com/twilio")]
         url: String,
         /// What its `start` has as `customParameters`: at most 20, with names of 1 to 100 characters and values of at
