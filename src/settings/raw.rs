@@ -149,7 +149,7 @@ keys! {
     bootstrap_twilio_dial,
     /// The account's other auth token, while they are being rotated at Twilio
     bootstrap_twilio_auth_token_secondary(secret),
-    /// What seals Twilio's auth tokens in the database: 32 bytes in base64 [default: a key in the data directory]
+    /// What seals Twilio's auth tokens and numbers' bots in the database: 32 bytes in base64 [default: a key in the data directory]
     secrets_key(secret),
     /// Keys of before, separated by commas: what they sealed still opens
     secrets_old_keys(secret),
