@@ -55,6 +55,17 @@ function twilioApi(): Promise<string> {
   return api;
 }
 
+/** An address of this machine that nobody has just now. */
+export function freeAddress(): Promise<string> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(`127.0.0.1:${port}`));
+    });
+  });
+}
+
 /** A running installation of the test's own: fresh database, free ports. */
 export class Partyline {
   private constructor(

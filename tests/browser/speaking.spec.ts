@@ -6,7 +6,7 @@ import { chromium as launcher, type Browser, type Page } from "@playwright/test"
 
 import { chromium } from "./chromium.ts";
 import { isHeard, row, signIn } from "./page.ts";
-import { Partyline, TENANT, expect, test as base } from "./partyline.ts";
+import { Partyline, TENANT, expect, freeAddress, test as base } from "./partyline.ts";
 import { amplitudeOf, fromMuLaw } from "./sound.ts";
 
 /** What the microphone of these tests says, in Hz. */
@@ -65,6 +65,14 @@ async function answeredCall(partyline: Partyline): Promise<string> {
 function voiceIn(file: string, seconds = 1): number {
   const samples = fromMuLaw(readFileSync(file)).slice(-8000 * seconds);
   return samples.length === 0 ? 0 : amplitudeOf(VOICE, samples, 8000);
+}
+
+/** A call of two telephones that Twilio knows of: what each of them heard is in its file. */
+async function bridgedCall(partyline: Partyline, api: string): Promise<{ caller: string; agent: string }> {
+  const [caller, agent] = ["caller", "agent"].map((who) => join(partyline.dataDir, `heard-by-${who}.ulaw`));
+  const more = ["--api", api, "--played", caller!, "--agent-played", agent!];
+  partyline.call({ caller: `tone:${CALLER}`, agent: "tone:700", seconds: 90, more });
+  return { caller: caller!, agent: agent! };
 }
 
 const player = (page: Page) => page.locator("[data-player]");
@@ -144,4 +152,34 @@ test("an agent answers a call that rings, is heard, mutes, and hangs up", async 
   await page.getByRole("button", { name: "Mute" }).click();
   await expect(page.getByText("Nobody can hear you").first()).toBeVisible();
   await expect.poll(() => voiceIn(heard)).toBeLessThan(0.002);
+});
+
+test("in a call of two telephones a whisper reaches the agent's alone, and joining both", async ({ speaking: page }) => {
+  const api = await freeAddress();
+  const partyline = await Partyline.start(undefined, { PARTYLINE_TWILIO_API_URL: `http://${api}` });
+  try {
+    const heard = await bridgedCall(partyline, api);
+    await signIn(page, partyline);
+    await row(page).click();
+    await page.getByRole("button", { name: "Listen" }).click();
+    await isHeard(page);
+    await page.keyboard.press("w");
+    await expect(page.getByText(/through a conference at Twilio/)).toBeVisible();
+    await expect(page.getByText("Whispering:").first()).toBeVisible({ timeout: 20_000 });
+    await page.keyboard.press("o");
+    await expect(page.getByText("Only the agent hears you").first()).toBeVisible();
+    await expect.poll(() => voiceIn(heard.agent), { timeout: 10_000 }).toBeGreaterThan(0.03);
+    expect(voiceIn(heard.caller, 3)).toBeLessThan(0.002);
+
+    await page.keyboard.press("b");
+    await expect(page.getByText("Joined:").first()).toBeVisible({ timeout: 20_000 });
+    await page.keyboard.press("o");
+    await expect(page.getByText("Everyone hears you").first()).toBeVisible();
+    await expect.poll(() => voiceIn(heard.caller), { timeout: 10_000 }).toBeGreaterThan(0.03);
+    await expect.poll(() => voiceIn(heard.agent), { timeout: 10_000 }).toBeGreaterThan(0.03);
+    await page.keyboard.press("l");
+    await expect.poll(() => voiceIn(heard.caller), { timeout: 10_000 }).toBeLessThan(0.002);
+  } finally {
+    await partyline.stop();
+  }
 });

@@ -4,6 +4,7 @@ mod explain;
 
 use std::fs::File;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use url::Url;
 
 use crate::audio::{Audio, ulaw};
-use crate::twilio::{Account, CallReport, CallSpec, Crowd, Faults, Phase, Stall};
+use crate::twilio::{Account, CallReport, CallSpec, Crowd, Exchange, Faults, Phase, Stall};
 use crate::voices;
 
 /// The paths of control, as in its API.
@@ -103,6 +104,15 @@ pub struct CallArgs {
     #[arg(long, value_name = "FILE")]
     pub played: Option<PathBuf>,
 
+    /// The same for what the agent of the first call hears.
+    #[arg(long, value_name = "FILE")]
+    pub agent_played: Option<PathBuf>,
+
+    /// Serve Twilio's REST API of these calls at this address: what PARTYLINE_TWILIO_API_URL of the server names. Without
+    /// it calls can only be heard and answered, and not moved, transferred or ended from the console.
+    #[arg(long, value_name = "ADDRESS")]
+    pub api: Option<SocketAddr>,
+
     /// Say nothing but errors.
     #[arg(long)]
     pub quiet: bool,
@@ -114,7 +124,11 @@ pub struct CallArgs {
 
 /// Places the calls and prints how they went. An error if any of them went wrong.
 pub async fn call(args: CallArgs) -> anyhow::Result<()> {
-    let plan = Plan::of(&args)?;
+    let mut plan = Plan::of(&args)?;
+    if let Some(addr) = args.api {
+        let exchange = Exchange::start_at(addr, vec![plan.account.clone()]).await;
+        plan.exchange = Some(exchange.with_context(|| format!("--api {addr}"))?);
+    }
     let count = args.count as usize;
     let bar = if args.quiet || args.json { ProgressBar::hidden() } else { progress() };
 
@@ -126,6 +140,7 @@ pub async fn call(args: CallArgs) -> anyhow::Result<()> {
     let begun = Instant::now();
     let mut stopped = false;
     let mut played = args.played.as_deref().map(Recording::create).transpose()?;
+    let mut agent_played = args.agent_played.as_deref().map(Recording::create).transpose()?;
     loop {
         let placed = crowd.calls().len();
         let next = begun + Duration::from_secs_f64(args.every * placed as f64);
@@ -138,6 +153,9 @@ pub async fn call(args: CallArgs) -> anyhow::Result<()> {
             _ = clock.tick() => {
                 if let (Some(recording), Some(call)) = (&mut played, crowd.calls().first()) {
                     recording.go_on(&call.played())?;
+                }
+                if let (Some(recording), Some(call)) = (&mut agent_played, crowd.calls().first()) {
+                    recording.go_on(&call.agent_played())?;
                 }
                 let live = crowd.calls().iter().filter(|call| matches!(call.phase(), Phase::Live(_))).count();
                 let frames: u64 = crowd.calls().iter().map(|call| call.frames_sent()).sum();
@@ -169,14 +187,14 @@ struct Recording {
 
 impl Recording {
     fn create(path: &Path) -> anyhow::Result<Self> {
-        let file = File::create(path).with_context(|| format!("--played {}", path.display()))?;
+        let file = File::create(path).with_context(|| path.display().to_string())?;
         Ok(Self { file, written: 0 })
     }
 
     fn go_on(&mut self, played: &[i16]) -> anyhow::Result<()> {
         let new = ulaw::encode_all(played.get(self.written..).unwrap_or_default());
         self.written += new.len();
-        self.file.write_all(&new).context("--played")
+        self.file.write_all(&new).context("what was played cannot be kept")
     }
 }
 
@@ -213,6 +231,7 @@ struct Plan {
     agent: Option<Audio>,
     length: Option<Duration>,
     faults: Faults,
+    exchange: Option<Exchange>,
 }
 
 impl Plan {
@@ -253,6 +272,7 @@ impl Plan {
                 reorder_every: args.reorder,
                 ..Faults::default()
             },
+            exchange: None,
         })
     }
 
@@ -269,6 +289,7 @@ impl Plan {
             caller_name: self.from.is_none().then(|| conversation.caller_name.to_owned()),
             loop_audio: true,
             length: self.length,
+            exchange: self.exchange.clone(),
             seed: n as u64,
             ..spec.saying(caller, agent).between(from, &self.number).with_faults(self.faults.clone())
         }

@@ -1,4 +1,4 @@
-import type { PhoneNumber, Route } from "@partyline/client/contract";
+import type { PhoneNumber } from "@partyline/client/contract";
 import { type ReactElement, useState } from "react";
 import { SelectField, TextField } from "../parts/Field.tsx";
 import { type Fields, FormDialog } from "../parts/FormDialog.tsx";
@@ -9,7 +9,7 @@ import { Table } from "../parts/Table.tsx";
 import { usePartyline } from "../state/usePartyline.ts";
 import { useSetting } from "../state/useSetting.ts";
 import { phone } from "../words/call.ts";
-import { ROUTES, keysOf } from "../words/settings.ts";
+import { ROUTES, keysOf, routeOf } from "../words/settings.ts";
 
 type Open = { kind: "add" } | { kind: "change" | "remove"; number: PhoneNumber } | null;
 
@@ -114,7 +114,7 @@ export default function NumbersPage(): ReactElement {
 /** What the form says of a number. */
 function arranged(fields: Fields, number?: PhoneNumber) {
   const dial = fields.text("dial");
-  const route: Route = fields.text("route") === "agent" ? "agent" : "monitor";
+  const route = routeOf(fields.text("route"));
   // All of the particulars are sent anew: what this form does not ask for stays as it is.
   const settings = { ...number?.settings, dial: dial === "" ? null : e164(dial) };
   return { label: fields.text("label"), route, settings };

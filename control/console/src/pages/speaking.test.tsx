@@ -191,9 +191,17 @@ test("a call that two telephones have is moved before anybody is heard in it", a
   fireEvent.click(mode("Join"));
   expect(speaker.done).toEqual(["mode whisper moved", "mode join moved"]);
   act(() => speaker.change({ wanted: "join", mode: "listen" }));
-  expect(screen.getByText(/puts the call into a conference/)).toBeTruthy();
+  expect(screen.getByText(/through a conference at Twilio/)).toBeTruthy();
   act(() => speaker.change({ wanted: null, mode: "join" }));
-  expect(screen.queryByText(/puts the call into a conference/)).toBeNull();
+  expect(screen.queryByText(/through a conference at Twilio/)).toBeNull();
+});
+
+test("the key of the quietest mode goes back to it from any other", async () => {
+  const speaker = await speakerOn();
+  key("b");
+  await settle();
+  key("l");
+  expect(speaker.done).toEqual(["mode join", "mode listen"]);
 });
 
 test("a call that is only listened to says so and offers no more", async () => {

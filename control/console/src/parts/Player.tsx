@@ -43,10 +43,11 @@ export function Player({ call, monitor }: { call: Call; monitor: CallMonitor | n
 
   const together = reception.voices === "together";
 
+  const isOn = isListening(state);
   const shortcuts = useMemo(() => {
-    const listen = () => (blockedBy === null ? desk.listen(call.id) : false);
+    const listen = () => (blockedBy === null && !isOn ? desk.listen(call.id) : false);
     return { l: listen, Enter: listen };
-  }, [desk, call.id, blockedBy]);
+  }, [desk, call.id, blockedBy, isOn]);
   useShortcuts(shortcuts);
 
   return (

@@ -27,6 +27,8 @@ export function SpeakPanel({ call }: { call: Call }): ReactElement {
       return true;
     };
     return {
+      // Before that there is nothing to go back from: the key begins to listen.
+      l: () => (mode === "listen" && wanted === null ? false : change("listen")),
       w: () => change("whisper"),
       b: () => change("join"),
       o: () => {
@@ -40,7 +42,7 @@ export function SpeakPanel({ call }: { call: Call }): ReactElement {
         return true;
       },
     };
-  }, [speaker, isLive, only, moves, mode, state.talk, state.muted]);
+  }, [speaker, isLive, only, moves, mode, wanted, state.talk, state.muted]);
   useShortcuts(shortcuts);
 
   const blockedBy = (one: Mode): string | null => {

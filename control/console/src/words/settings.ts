@@ -23,12 +23,21 @@ export const SCOPES: Readonly<Record<Scope, string>> = {
 /** What the calls of a number do. */
 export const ROUTES: Readonly<Record<Route, { word: string; long: string }>> = {
   monitor: { word: "Monitor", long: "Monitor: rings somebody, and is heard beside" },
+  conference: {
+    word: "Conference",
+    long: "Conference: the same, in a conference at Twilio from the beginning",
+  },
   agent: { word: "Agent", long: "Agent: answered over the stream, by a program or a person" },
 };
 
 /** The role that this text is, if it is one. */
 export function roleOf(text: string): Role {
   return keysOf(ROLES).find((role) => role === text) ?? "viewer";
+}
+
+/** The route that this text is, if it is one. */
+export function routeOf(text: string): Route {
+  return keysOf(ROUTES).find((route) => route === text) ?? "monitor";
 }
 
 /** The keys of words, as they are known here. */

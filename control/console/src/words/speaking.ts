@@ -134,14 +134,14 @@ export function onlyListening(call: Call): string | null {
   return call.route === null ? "This call is only listened to: it came to no number of Partyline's." : null;
 }
 
-/** Whether Twilio puts the call into a conference before somebody is heard in it. */
+/** Whether one is heard through a conference at Twilio, which has to be brought about. */
 export function isMoved(call: Call): boolean {
-  return call.route === "monitor";
+  return call.route === "monitor" || call.route === "conference";
 }
 
-/** What is going on while the call is put into its conference. */
+/** What is going on until one is connected to it. */
 export const MOVING =
-  "Twilio puts the call into a conference, which takes a few seconds. The two talk on, and nobody hears you yet.";
+  "Connecting you through a conference at Twilio: a few seconds. The two talk on, and nobody hears you yet.";
 
 /** What a call's AI does. */
 export function botWords(bot: NonNullable<Call["bot"]>): {

@@ -16,6 +16,7 @@ mod routes;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -75,7 +76,16 @@ impl Exchange {
     ///
     /// When there is no port.
     pub async fn start(accounts: Vec<Account>) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), accounts).await
+    }
+
+    /// Starts one at this address.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be had.
+    pub async fn start_at(addr: SocketAddr, accounts: Vec<Account>) -> io::Result<Self> {
+        let listener = TcpListener::bind(addr).await?;
         let shared = Arc::new(Shared {
             url: format!("http://{}", listener.local_addr()?),
             accounts,
