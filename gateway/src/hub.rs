@@ -8,23 +8,23 @@
 //! the first, they go on with that one. They wait for it in silence, for a while, when the first was lost before
 //! the second came.
 
+mod audience;
 pub mod floor;
 mod side;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
 
 use common::token::{Mode, StreamKind};
 use common::{AccountSid, CallId, CallSid, StreamSid, TenantId};
-use gateway_core::call::{PartyId, SLOT, Wanted};
-use gateway_core::frame::{Codec, PHONE_RATE, Packet, Speech};
+use gateway_core::call::{PartyId, Wanted};
+use gateway_core::frame::{Codec, Packet, Speech};
 
-use self::floor::{Door, Inlet, Order, Party, ToFloor};
-use self::side::Legs;
+use self::audience::Audience;
+use self::floor::{Inlet, Order, Party, ToFloor};
 
 use crate::threads::Threads;
 
@@ -40,8 +40,9 @@ pub trait Outlet: fmt::Debug + Send + Sync {
     /// Passes a packet on that one session alone hears, under the same terms. `tag` is the session's.
     fn own(&self, tag: u32, packet: &Packet);
 
-    /// A leg beside the call is over, on which some of its people may have been heard.
-    fn side_ended(&self, call: CallKey);
+    /// A way by which some of the call's people may have been heard is gone: a leg beside it, or its own stream was
+    /// replaced by one of another kind.
+    fn ways_changed(&self, call: CallKey);
 
     /// No packet of this call will come any more: its listeners are told that the call has ended.
     fn call_ended(&self, call: CallKey);
@@ -91,66 +92,6 @@ pub struct LiveCall {
     replaced: AtomicBool,
     /// What is added to its packets' timestamps: listeners' time goes on over a change of streams.
     base: OnceLock<u64>,
-}
-
-/// Who hears a call, whichever stream brings it.
-#[derive(Debug)]
-struct Audience {
-    key: CallKey,
-    /// How many hear it, by worker and by codec: a worker nobody listens at gets no packet.
-    ears: Box<[[AtomicU32; Codec::ALL.len()]]>,
-    closed: AtomicBool,
-    outlets: Arc<[Arc<dyn Outlet>]>,
-    /// The last packet's timestamp, and when its audio came: microseconds since `born`.
-    last: AtomicU64,
-    last_at: AtomicU64,
-    born: Instant,
-    /// Milliseconds of media that its streams have brought up to now.
-    media_ms: AtomicU64,
-    /// Who may speak on its own stream.
-    door: Door,
-    /// Who may speak beside it.
-    legs: Legs,
-}
-
-impl Audience {
-    fn new(key: CallKey, outlets: Arc<[Arc<dyn Outlet>]>) -> Self {
-        Self {
-            key,
-            ears: outlets.iter().map(|_| Default::default()).collect(),
-            closed: AtomicBool::new(false),
-            outlets,
-            last: AtomicU64::new(0),
-            last_at: AtomicU64::new(0),
-            born: Instant::now(),
-            media_ms: AtomicU64::new(0),
-            door: Door::default(),
-            legs: Legs::default(),
-        }
-    }
-
-    fn micros(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.born).as_micros()).unwrap_or(u64::MAX)
-    }
-
-    /// What takes the timestamp of a new stream's first packet to where listeners are: as far behind the last one
-    /// as it came after it.
-    fn base(&self, first: &Packet) -> u64 {
-        let passed = self.micros(first.arrived).saturating_sub(self.last_at.load(Ordering::Relaxed));
-        let samples = passed.saturating_mul(u64::from(PHONE_RATE)) / 1_000_000;
-        let slots = (samples / SLOT as u64).max(1);
-        (self.last.load(Ordering::Relaxed) + slots * SLOT as u64).wrapping_sub(first.timestamp)
-    }
-
-    fn send(&self, packet: &Packet) {
-        self.last.store(packet.timestamp, Ordering::Relaxed);
-        self.last_at.store(self.micros(packet.arrived), Ordering::Relaxed);
-        for (ears, outlet) in self.ears.iter().zip(self.outlets.iter()) {
-            if ears[packet.codec.index()].load(Ordering::Relaxed) > 0 {
-                outlet.packet(self.key, packet);
-            }
-        }
-    }
 }
 
 impl LiveCall {
@@ -226,18 +167,25 @@ impl LiveCall {
 
     /// Whether somebody can be heard in it in this mode: on its own stream, or on a leg beside it.
     pub fn carries(&self, mode: Mode) -> bool {
-        match self.info.kind {
-            StreamKind::Agent => true,
-            StreamKind::Monitor | StreamKind::Join | StreamKind::Coach => self.audience.legs.carry(mode),
-        }
+        self.speaks() || self.audience.legs.carry(mode)
+    }
+
+    /// Whether one speaks on the call's own stream: on the present one, whichever this is.
+    fn speaks(&self) -> bool {
+        self.audience.speaks.load(Ordering::Acquire)
+    }
+
+    /// Whether another stream will come when this one ends.
+    pub fn is_expected_again(&self) -> bool {
+        self.audience.expects.load(Ordering::Acquire)
     }
 
     /// Says what somebody may do in it. With [`Mode::Listen`] they may speak no more.
     pub fn set_party(&self, party: Party) {
-        match self.info.kind {
-            StreamKind::Agent => self.audience.door.set(party),
-            StreamKind::Monitor | StreamKind::Join | StreamKind::Coach => self.audience.legs.set(party),
-        }
+        let nowhere = Party { mode: Mode::Listen, ..party };
+        let (on_stream, beside) = if self.speaks() { (party, nowhere) } else { (nowhere, party) };
+        self.audience.door.set(on_stream);
+        self.audience.legs.set(beside);
     }
 
     /// A microphone was closed: nothing of it is to be heard any more.
@@ -253,11 +201,9 @@ impl LiveCall {
 
     /// Passes a microphone's packet to the task of the stream on which its owner speaks. False: it was dropped.
     pub fn speak(&self, party: PartyId, speech: Speech) -> bool {
-        match self.info.kind {
-            StreamKind::Agent => self.audience.door.speak(party, speech),
-            StreamKind::Monitor | StreamKind::Join | StreamKind::Coach => {
-                self.audience.legs.speak(party, speech)
-            }
+        match self.speaks() {
+            true => self.audience.door.speak(party, speech),
+            false => self.audience.legs.speak(party, speech),
         }
     }
 
@@ -365,7 +311,14 @@ impl Hub {
             }
         };
         let home = Threads::current().filter(|home| *home < self.outlets.len());
+        let speaks = info.kind == StreamKind::Agent;
+        audience.expects.store(false, Ordering::Release);
+        let changed = old.is_some() && audience.speaks.load(Ordering::Acquire) != speaks;
+        audience.speaks.store(speaks, Ordering::Release);
         let live = Arc::new(LiveCall { info, home, audience, replaced: AtomicBool::new(false), base });
+        if changed {
+            self.outlets.iter().for_each(|outlet| outlet.ways_changed(live.key()));
+        }
         calls.lost.remove(&call);
         let replaced = calls.live.insert(call, live.clone());
         if let Some(old) = &replaced {
@@ -397,7 +350,7 @@ impl Hub {
         let _calls = self.lock();
         if side.audience.legs.close(side) {
             for outlet in self.outlets.iter() {
-                outlet.side_ended(side.key());
+                outlet.ways_changed(side.key());
             }
         }
     }
@@ -447,6 +400,13 @@ impl Hub {
         drop(calls);
         for outlet in self.outlets.iter() {
             outlet.call_ended(call.key());
+        }
+    }
+
+    /// Says that the call will get another stream when its present one ends.
+    pub fn expect(&self, call: CallId) {
+        if let Some(live) = self.lock().live.get(&call) {
+            live.audience.expects.store(true, Ordering::Release);
         }
     }
 

@@ -128,6 +128,38 @@ async fn a_guest_is_called_in_and_the_call_goes_on_without_the_agent() {
     here.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_of_the_console_calls_a_guest_in_and_leaves_the_two_alone() {
+    let here = Installation::start().await;
+    set_number(&here, json!({ "route": "agent", "settings": { "waiting": { "text": "" } } })).await;
+    let guest = "+15550100300";
+    here.exchange.person(guest, tone(JOINER.0));
+    let line = dial(here.call_spec(tone(CALLER.0), audio::Audio::silence()));
+    let call = here.live_call().await;
+    let desk = here.console.hire_as("agent").await.unwrap();
+    let agent = Person::come(&here, &desk, &call.id, "join", AGENT).await;
+    agent.mic.heard_by(heard_by("join")).await.unwrap();
+    let listener = Person::come(&here, &here.console, &call.id, "listen", ROGUE).await;
+    assert_eq!(hears(&line).await, ["agent"]);
+
+    let path = format!("/api/calls/{}/transfer", call.id);
+    desk.send(Method::POST, &path, json!({ "to": guest, "kind": "warm" })).await.unwrap();
+    eventually("the three", async || (hears(&line).await == ["joiner", "agent"]).then_some(())).await;
+    assert_eq!(person_hears(&here, guest).await, ["caller", "agent"]);
+    assert_eq!(agent.hears().await, (vec!["caller", "joiner"], vec!["caller", "joiner"]));
+    assert_eq!(listener.hears().await, (vec!["caller"], vec!["joiner", "agent"]), "on the same connection");
+
+    // The agent goes, and the two talk on; with the guest it is over.
+    agent.ear.leave().await.unwrap();
+    eventually("the agent's leaving", async || (hears(&line).await == ["joiner"]).then_some(())).await;
+    kick(&here, &call.id, "supervisors").await;
+    tokio::time::sleep(LISTEN).await;
+    kick(&here, &call.id, "guest").await;
+    let report = line.finished().await;
+    assert!(report.is_good(), "{report:?}");
+    here.stop().await;
+}
+
 /// Whom the agent's telephone hears, from now on.
 async fn agent_hears(line: &Line) -> Vec<&'static str> {
     later(async || line.agent_played()).await

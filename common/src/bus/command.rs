@@ -21,6 +21,11 @@ pub enum NodeCommand {
         /// The call.
         call: CallId,
     },
+    /// Twilio is about to end this call's stream and to open another: whoever listens waits for that one.
+    ExpectStream {
+        /// The call.
+        call: CallId,
+    },
     /// From now on this person's connection may do that much.
     SetMode {
         /// The session.

@@ -18,18 +18,12 @@ use crate::auth::calls::{Way, must_be_live, way};
 use crate::auth::{By, Caller, CallsSpeak};
 use crate::error::{ApiError, Problem};
 use crate::model::{CallRef, EventType, Route, is_e164};
-use crate::twilio::conference::invite;
+use crate::twilio::conference::{gather, invite};
 use crate::twilio::pass::{Of, pass};
 use crate::twilio::reach::{at_twilio, failed, in_time, is_over};
 use crate::twilio::rest::CallChange;
 use crate::twilio::twiml;
 use crate::twilio::voice::hook_url;
-
-/// Who speaks with the caller does so on the call's own stream.
-const NOT_IN_CONFERENCE: ApiError = ApiError::Conflict {
-    code: "call_cannot_be_joined",
-    detail: "the call is answered on its own stream: put the caller through with cold",
-};
 
 /// The most keys at once.
 const MAX_KEYS: usize = 32;
@@ -191,8 +185,8 @@ enum TransferKind {
 
 /// Puts the caller through to another number, by Twilio.
 ///
-/// `cold`: both voices can be heard on, and who spoke on the call's own stream is out of it. `warm`, in calls of route
-/// `monitor` and `conference`: the number is called into the call's conference, where the others stay until they hang up.
+/// `cold`: both voices can be heard on, and who spoke on the call's own stream is out of it. `warm`: the number is called
+/// into a conference, into which the call is moved first, with who speaks in it: all stay until they hang up.
 #[utoipa::path(post, path = "/api/calls/{id}/transfer", tag = "speaking",
     security(("bearer" = ["calls:speak"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
@@ -202,7 +196,7 @@ enum TransferKind {
         (status = 403, body = Problem),
         (status = 404, body = Problem),
         (status = 409, description = "`call_not_live`, `no_twilio_account`; `call_not_answered`; \
-            `call_cannot_be_joined`: `warm` is for calls in conferences", body = Problem),
+            `call_cannot_be_joined`: its TwiML is none of ours", body = Problem),
         (status = 422, body = Problem),
         (status = 502, description = "`twilio_unavailable`: try again; `twilio_refused`", body = Problem),
     ))]
@@ -220,9 +214,7 @@ async fn transfer(
     caller.must_command(&call)?;
     must_be_live(&call)?;
     let is_warm = matches!(body.kind, TransferKind::Warm);
-    if is_warm && way(&call, Mode::Join)? != Way::Side {
-        return Err(NOT_IN_CONFERENCE);
-    }
+    let way = way(&call, Mode::Join)?;
     let (account, leg) = at_twilio(&app, tenant, call.id).await?;
     let mut txn = app.store.begin(tenant).await?;
     let data = json!({ "kind": body.kind });
@@ -230,6 +222,9 @@ async fn transfer(
     txn.audit(tenant, entry, OffsetDateTime::now_utc()).await?;
     txn.commit().await?;
     if is_warm {
+        if way == Way::Stream {
+            gather(&app, &account, tenant, (call.id, &leg), call.media.gateway).await?;
+        }
         invite(&app, &account, tenant, (call.id, &leg), &body.to).await?;
         return Ok(StatusCode::ACCEPTED);
     }
@@ -242,8 +237,12 @@ async fn transfer(
         Route::Agent => {
             let of = Of { tenant, account_sid: leg.account_sid, call: call.id, call_sid: leg.call_sid };
             let pass = pass(&app, of, StreamKind::Monitor, call.media.gateway, &account.auth_tokens);
-            let stream =
-                twiml::Stream { url: &pass.url, status_callback: &pass.status_callback, grant: &pass.grant };
+            let stream = twiml::Stream {
+                name: twiml::NEXT_STREAM_NAME,
+                url: &pass.url,
+                status_callback: &pass.status_callback,
+                grant: &pass.grant,
+            };
             twiml::monitor(twiml::Script { disclosure: None, stream, dial: Some(dial) })
         }
     };

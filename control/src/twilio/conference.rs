@@ -4,14 +4,18 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use common::{CallId, CallSid, TenantId};
+use common::bus::NodeCommand;
+use common::token::{Mode, StreamKind};
+use common::{CallId, CallSid, NodeId, SessionId, TenantId};
 use serde_json::json;
 use time::OffsetDateTime;
+use tokio::time::{Instant, sleep};
 
-use super::reach::{at_twilio, failed};
+use super::pass::{Of, pass};
+use super::reach::{at_twilio, failed, in_time};
 use super::rest::{CallChange, NewParticipant, ParticipantChange, RestAccount, RestError};
-use super::side::{arrived, move_in};
-use super::twiml::Party;
+use super::side::{LOOK, PATIENCE, Room, arrived, bring, move_in};
+use super::twiml::{self, Party};
 use super::voice::{call_sid, hook_url};
 use super::{Outcome, Webhook, answer, receive};
 use crate::App;
@@ -51,7 +55,7 @@ pub(super) async fn conference(State(app): State<App>, request: Request) -> Resp
     answer(&app, "conference", taken)
 }
 
-/// Where Twilio tells what becomes of the agent who is called into a conference.
+/// Where Twilio tells what becomes of an agent or a guest who is called into a conference.
 #[utoipa::path(post, path = "/api/twilio/agent", tag = "twilio", security(()),
     request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
     responses((status = 204), (status = 403, description = "Not signed by Twilio", body = Problem)))]
@@ -64,18 +68,19 @@ pub(super) async fn agent(State(app): State<App>, request: Request) -> Response 
         let (Some(call), "busy" | "no-answer" | "failed" | "canceled") = (call, status) else {
             return Ok(done(Outcome::Ignored));
         };
-        let agent = call_sid(&hook)?;
+        let called = call_sid(&hook)?;
         let mut txn = app.store.begin(hook.tenant).await?;
         let known = match txn.conference(hook.tenant, call).await {
-            Ok(known) => known,
-            Err(StoreError::NotFound) => None,
+            Ok(Some(known)) => known,
+            Ok(None) | Err(StoreError::NotFound) => return Ok(done(Outcome::Ignored)),
             Err(error) => return Err(error.into()),
         };
-        if known.is_none_or(|known| known.agent != Some(agent)) {
-            return Ok(done(Outcome::Ignored));
-        }
         drop(txn);
-        tokio::spawn(hang_up(app.clone(), hook.tenant, call));
+        match known.agent == Some(called) {
+            true => drop(tokio::spawn(hang_up(app.clone(), hook.tenant, call))),
+            // A guest: those who called them are there still, or have gone meanwhile.
+            false => drop(tokio::spawn(left(app.clone(), hook.tenant, call))),
+        }
         Ok(done(Outcome::Ok))
     };
     let taken = taken.await;
@@ -107,7 +112,7 @@ async fn came(app: &App, hook: &Webhook, call: CallId, leg: CallLeg) -> Result<O
                 label: Party::Agent.label(),
                 ends_it: true,
                 coaches: None,
-                status_callback: Some(&format!("{}?call={call}", hook_url(&app, "agent"))),
+                status_callback: Some(&callee_hook(&app, call)),
             };
             let agent = app.twilio.participant_create(&account, conference, &new).await;
             let agent = agent.map_err(|error| failed(&error))?.call_sid;
@@ -129,6 +134,10 @@ async fn came(app: &App, hook: &Webhook, call: CallId, leg: CallLeg) -> Result<O
 async fn left(app: App, tenant: TenantId, call: CallId) {
     let settled = async {
         let (account, leg) = at_twilio(&app, tenant, call).await?;
+        let mut txn = app.store.begin(tenant).await?;
+        let has_agent_here = txn.speaking(tenant, call).await?.answered_by.is_some();
+        let was_alone = txn.conference(tenant, call).await?.is_none_or(|known| known.agent.is_none());
+        drop(txn);
         let asked = async {
             let name = call.to_string();
             let Some(conference) = app.twilio.conference_find(&account, &name).await? else { return Ok(()) };
@@ -140,12 +149,15 @@ async fn left(app: App, tenant: TenantId, call: CallId) {
                 .filter(|one| one.label.as_deref().is_none_or(|label| !ours.contains(&label)))
                 .map(|one| one.call_sid)
                 .collect();
+            let people_are_here =
+                inside.iter().any(|one| one.label.as_deref() == Some(Party::Supervisors.label()));
             match others.as_slice() {
-                // Of a conference to which the agent is still called.
-                [] if leg.route == Route::Conference && inside.len() <= 1 => {}
+                // The caller talks with people in the console; or waits for somebody, as from the first.
+                [] if people_are_here => {}
+                [] if leg.route == Route::Conference && was_alone && !has_agent_here => {}
                 [] => drop(app.twilio.conference_end(&account, conference.sid).await?),
                 [one] => {
-                    let change = ParticipantChange::EndsIt(true);
+                    let change = ParticipantChange::EndsIt(!(people_are_here && has_agent_here));
                     app.twilio.participant_update(&account, conference.sid, *one, change).await?;
                 }
                 _ => {}
@@ -198,7 +210,7 @@ pub(crate) async fn invite(
             label: Party::Guest.label(),
             ends_it: false,
             coaches: None,
-            status_callback: None,
+            status_callback: Some(&callee_hook(app, call)),
         };
         app.twilio.participant_create(account, conference.sid, &new).await
     };
@@ -208,6 +220,93 @@ pub(crate) async fn invite(
     let data = json!({ "invited": guest.call_sid });
     txn.event(tenant, call, EventType::CallUpdated, now, data).await?;
     Ok(txn.commit().await?)
+}
+
+/// Moves a call that is answered on its own stream into a conference: the caller, then by a leg of ours those who speak
+/// with them. Until that carries audio nobody is heard, and the caller hears Twilio's music.
+///
+/// # Errors
+///
+/// As of [`bring`](super::side::bring).
+pub(crate) async fn gather(
+    app: &App,
+    account: &RestAccount,
+    tenant: TenantId,
+    (call, leg): (CallId, &CallLeg),
+    node: Option<NodeId>,
+) -> Result<(), ApiError> {
+    let now = OffsetDateTime::now_utc();
+    let mut txn = app.store.begin(tenant).await?;
+    let speakers = txn.sessions_connected(tenant, call).await?;
+    let speakers: Vec<SessionId> = speakers
+        .into_iter()
+        .filter(|(_, state)| matches!(state.mode, Mode::Join | Mode::Takeover))
+        .map(|(session, _)| session)
+        .collect();
+    // Its number's telephone is not called: somebody has answered.
+    txn.receipt_keep(tenant, call, CALLED, now).await?;
+    txn.conference_put(tenant, call, Some(InConference { has_caller: true, agent: None })).await?;
+    txn.call_route_put(tenant, call, Route::Conference).await?;
+    txn.call_hold(tenant, call, false, now).await?;
+    txn.commit().await?;
+    app.bus.commands.publish(NodeCommand::ExpectStream { call });
+    let of = Of { tenant, account_sid: leg.account_sid, call, call_sid: leg.call_sid };
+    let pass = pass(app, of, StreamKind::Monitor, node, &account.auth_tokens);
+    let stream = twiml::Stream {
+        name: twiml::NEXT_STREAM_NAME,
+        url: &pass.url,
+        status_callback: &pass.status_callback,
+        grant: &pass.grant,
+    };
+    let change = CallChange::Twiml(twiml::meet(None, stream, Room::of(app, call).as_ref()));
+    if let Err(error) = in_time(app.twilio.call_update(account, leg.call_sid, &change)).await {
+        let mut txn = app.store.begin(tenant).await?;
+        txn.conference_put(tenant, call, None).await?;
+        txn.call_route_put(tenant, call, Route::Agent).await?;
+        txn.commit().await?;
+        return Err(failed(&error));
+    }
+    let app = app.clone();
+    tokio::spawn(async move {
+        if let Err(error) = follow(&app, tenant, call, speakers).await {
+            tracing::warn!(%call, error = &error as &dyn std::error::Error, "who spoke is not in the conference");
+        }
+    });
+    Ok(())
+}
+
+/// Brings those who spoke on a call's own stream into its conference, once that stream is gone.
+async fn follow(app: &App, tenant: TenantId, call: CallId, speakers: Vec<SessionId>) -> Result<(), ApiError> {
+    let until = Instant::now() + PATIENCE;
+    for session in speakers {
+        loop {
+            let mut txn = app.store.begin(tenant).await?;
+            let state = txn.session_fetch(tenant, session).await?;
+            if state.is_over {
+                break;
+            }
+            // The gateway has told that they are heard no more: now they can ask to be.
+            if state.mode == Mode::Listen {
+                txn.session_ask(tenant, session, Some(Mode::Join), OffsetDateTime::now_utc()).await?;
+                txn.commit().await?;
+                if bring(app, tenant, call, StreamKind::Join).await? {
+                    app.bus.commands.publish(NodeCommand::SetMode { session, mode: Mode::Join });
+                }
+                break;
+            }
+            drop(txn);
+            if Instant::now() >= until {
+                break;
+            }
+            sleep(LOOK).await;
+        }
+    }
+    Ok(())
+}
+
+/// Where Twilio tells what becomes of somebody who is called into this call's conference.
+fn callee_hook(app: &App, call: CallId) -> String {
+    format!("{}?call={call}", hook_url(app, "agent"))
 }
 
 fn done(outcome: Outcome) -> (Outcome, Response) {

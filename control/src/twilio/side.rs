@@ -31,7 +31,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 const MOVED: Duration = Duration::from_secs(8);
 
 /// How often Twilio is asked whether they are.
-const LOOK: Duration = Duration::from_millis(200);
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 /// Accounts whose application is remembered.
 const MAX_ACCOUNTS: usize = 10_000;

@@ -8,8 +8,11 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 use super::pass::GRANT;
 use crate::model::Disclosure;
 
-/// Name of our stream on a call, by which it could be stopped.
+/// Name of our first stream on a call, by which it could be stopped.
 pub(crate) const STREAM_NAME: &str = "partyline";
+
+/// Name of the stream that takes the place of that one while it is being stopped.
+pub(crate) const NEXT_STREAM_NAME: &str = "partyline-next";
 
 /// How long a monitored call without a destination stays open, in seconds.
 const OPEN_LINE: &str = "120";
@@ -21,6 +24,8 @@ const NO_DESTINATION: &str = "This number is connected, but nobody is set up to 
 /// A media stream to the gateway.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stream<'a> {
+    /// What no other stream of the call is called that is open, or about to end.
+    pub(crate) name: &'a str,
     /// `wss://…`, with the ticket.
     pub(crate) url: &'a str,
     /// Where Twilio reports on the stream.
@@ -189,7 +194,7 @@ fn write_conference(
 fn write_stream(xml: &mut Writer<Vec<u8>>, stream: Stream<'_>, track: Option<&str>) -> io::Result<()> {
     let mut element = xml
         .create_element("Stream")
-        .with_attribute(("name", STREAM_NAME))
+        .with_attribute(("name", stream.name))
         .with_attribute(("url", stream.url));
     if let Some(track) = track {
         element = element.with_attribute(("track", track));
@@ -240,7 +245,7 @@ mod tests {
     use super::*;
 
     const STREAM: Stream<'_> =
-        Stream { url: "wss://gw/t/a", status_callback: "https://c/s?a=1&b=2", grant: "g" };
+        Stream { name: STREAM_NAME, url: "wss://gw/t/a", status_callback: "https://c/s?a=1&b=2", grant: "g" };
 
     const DIAL: Dial<'_> = Dial { number: "+15550100", action: "https://c/d" };
 

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::token::Side;
 
@@ -95,7 +95,7 @@ impl Outlet for Recorder {
 
     fn own(&self, _: u32, _: &Packet) {}
 
-    fn side_ended(&self, key: CallKey) {
+    fn ways_changed(&self, key: CallKey) {
         self.sides.lock().unwrap().push(key);
     }
 

@@ -146,7 +146,11 @@ impl Carried {
 
     /// Takes the call out of the hub. Who hears a call that may go on waits for its next stream.
     fn leave(&self) {
-        let may_go_on = matches!(self.end, StreamEnd::Lost | StreamEnd::Stalled);
+        let may_go_on = match self.end {
+            StreamEnd::Lost | StreamEnd::Stalled => true,
+            StreamEnd::Stopped => self.live.is_expected_again(),
+            _ => false,
+        };
         let runtime = tokio::runtime::Handle::try_current();
         let (true, Ok(runtime)) = (may_go_on, runtime) else { return self.shared.hub.close(&self.live) };
         self.shared.hub.lose(&self.live);
@@ -271,7 +275,7 @@ mod tests {
 
         fn own(&self, _: u32, _: &Packet) {}
 
-        fn side_ended(&self, _: CallKey) {}
+        fn ways_changed(&self, _: CallKey) {}
 
         fn call_ended(&self, call: CallKey) {
             self.ended.lock().unwrap().push(call);

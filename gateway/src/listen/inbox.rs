@@ -129,7 +129,7 @@ impl Outlet for Mailbox {
         self.send(Parcel::Own(tag, packet.clone()));
     }
 
-    fn side_ended(&self, call: CallKey) {
+    fn ways_changed(&self, call: CallKey) {
         self.door.sides.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         self.door.ring();
     }

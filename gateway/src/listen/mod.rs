@@ -230,6 +230,7 @@ impl Workers {
                 Received::Message(envelope) => match envelope.body {
                     NodeCommand::EndSession { session } => self.revoke(session).await,
                     NodeCommand::EndCall { call } => hub.give_up(call, None),
+                    NodeCommand::ExpectStream { call } => hub.expect(call),
                     NodeCommand::SetMode { session, mode } => self.set_mode(session, mode).await,
                     NodeCommand::Attach { call, bot } => hub.order(call, Order::Attach(bot)),
                     NodeCommand::PauseBot { call, paused, recap } => {

@@ -111,7 +111,7 @@ impl Worker {
         requests(&self.inbox, &mut self.sessions);
         let more = packets(&self.inbox, &mut self.sessions);
         for call in self.sides.drain(..) {
-            self.sessions.side_ended(call);
+            self.sessions.ways_changed(call);
         }
         for call in self.ended.drain(..) {
             self.sessions.call_ended(call);

@@ -79,7 +79,7 @@ struct Participants {
 }
 
 impl RestClient {
-    /// The conference of this name that goes on, if there is one.
+    /// The conference of this name that is not over, if there is one: with one participant it has not begun either.
     pub async fn conference_find(
         &self,
         account: &RestAccount,
@@ -87,9 +87,9 @@ impl RestClient {
     ) -> Result<Option<Conference>, RestError> {
         let ask = Ask::get("conference_list", "Conferences.json".to_owned())
             .field("FriendlyName", name)
-            .field("Status", "in-progress")
-            .field("PageSize", "1");
-        Ok(self.ask::<Conferences>(account, ask).await?.conferences.into_iter().next())
+            .field("PageSize", "20");
+        let known = self.ask::<Conferences>(account, ask).await?.conferences;
+        Ok(known.into_iter().find(|conference| conference.status != "completed"))
     }
 
     /// Ends a conference for everybody.

@@ -46,7 +46,7 @@ impl Sessions {
     }
 
     /// A leg beside this call is over: who was heard there only listens, and control is told.
-    pub(in crate::listen) fn side_ended(&mut self, call: CallKey) {
+    pub(in crate::listen) fn ways_changed(&mut self, call: CallKey) {
         for codec in Codec::ALL {
             let members = self.calls.get(&(call, codec)).map(|audience| audience.members.clone());
             for key in members.unwrap_or_default() {
