@@ -167,13 +167,32 @@ test("a transfer asks where to; an end asks whether", async () => {
   fireEvent.change(within(dialog).getByLabelText("To"), { target: { value: "+1 (206) 555-0100" } });
   fireEvent.click(within(dialog).getByRole("button", { name: "Transfer" }));
   await settle();
-  expect(parts.done).toContain("transfer call_1 +12065550100 cold");
+  expect(parts.done).toContain("transfer call_1 +12065550100 warm");
+  fireEvent.click(button("Transfer"));
+  dialog = screen.getByRole("dialog", { name: "Transfer Ada Byron" });
+  fireEvent.change(within(dialog).getByLabelText("To"), { target: { value: "+12065550101" } });
+  fireEvent.change(within(dialog).getByLabelText("How"), { target: { value: "cold" } });
+  fireEvent.click(within(dialog).getByRole("button", { name: "Transfer" }));
+  await settle();
+  expect(parts.done).toContain("transfer call_1 +12065550101 cold");
   fireEvent.click(button("Hang up"));
   dialog = screen.getByRole("dialog", { name: "Hang up on Ada Byron?" });
   expect(parts.done).not.toContain("end call_1");
   fireEvent.click(within(dialog).getByRole("button", { name: "Hang up" }));
   await settle();
   expect(parts.done).toContain("end call_1");
+});
+
+test("a call that is shared with a guest is left to the others", async () => {
+  await open([{ ...mine, route: "conference" }], "/calls/call_1");
+  parts.speaking({ mode: "join", armed: true });
+  expect(screen.queryByRole("button", { name: "Hold" })).toBeNull();
+  fireEvent.click(button("Leave the call"));
+  const dialog = screen.getByRole("dialog", { name: /Leave the call with Ada Byron/ });
+  expect(parts.done).not.toContain("stop");
+  fireEvent.click(within(dialog).getByRole("button", { name: "Leave" }));
+  await settle();
+  expect(parts.done).toContain("stop");
 });
 
 test("after a lost connection nothing is opened by itself: the seat first, then the mouth", async () => {

@@ -3,7 +3,7 @@ import { type ReactElement, useMemo } from "react";
 import { useShortcuts } from "../state/useShortcuts.ts";
 import { useSpeaking } from "../state/useSpeaker.ts";
 import { describeSpeakProblem } from "../words/problem.ts";
-import { fallWords } from "../words/speaking.ts";
+import { fallWords, isMoved } from "../words/speaking.ts";
 import { CallControls } from "./CallControls.tsx";
 import { Icon } from "./Icon.tsx";
 import { Microphone } from "./Microphone.tsx";
@@ -12,13 +12,14 @@ import { Microphone } from "./Microphone.tsx";
 export function AgentPanel({ call }: { call: Call }): ReactElement {
   const { speaker, state, isLive } = useSpeaking(call.id);
   const { mode, wanted, talk, muted, armed, fell, problem } = state;
+  const moves = isMoved(call);
   const isOpen = talk === "open" && !muted;
   const toggle = useMemo(
     () => () => {
       if (speaker === null || !isLive) return false;
       if (mode === "listen") {
         // Back after a lost connection: the seat first, the mouth by a second act.
-        void speaker.setMode("join");
+        void speaker.setMode("join", { moves });
       } else if (isOpen) speaker.mute(true);
       else {
         speaker.mute(false);
@@ -26,7 +27,7 @@ export function AgentPanel({ call }: { call: Call }): ReactElement {
       }
       return true;
     },
-    [speaker, isLive, mode, isOpen],
+    [speaker, isLive, mode, isOpen, moves],
   );
   const shortcuts = useMemo(() => ({ m: toggle }), [toggle]);
   useShortcuts(shortcuts);

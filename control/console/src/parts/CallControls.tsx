@@ -4,40 +4,56 @@ import { useAct } from "../state/useAct.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { callerOf } from "../words/call.ts";
 import { describeSpeakProblem } from "../words/problem.ts";
-import { TextField } from "./Field.tsx";
+import { isMoved } from "../words/speaking.ts";
+import { SelectField, TextField } from "./Field.tsx";
 import { FormDialog } from "./FormDialog.tsx";
 import { Icon } from "./Icon.tsx";
+
+const TRANSFERS = [
+  { value: "warm", word: "Together first: you stay until you leave" },
+  { value: "cold", word: "At once: the caller leaves you" },
+];
 
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 
 /** What is done with a call as a whole, by who holds it: hold, keys, transfer, hang up. */
 export function CallControls({ call }: { call: Call }): ReactElement {
-  const { api } = usePartyline();
+  const { api, desk } = usePartyline();
   const { busy, problem, act } = useAct();
-  const [open, setOpen] = useState<"keys" | "transfer" | "end" | null>(null);
+  const [open, setOpen] = useState<"keys" | "transfer" | "leave" | "end" | null>(null);
   const close = () => setOpen(null);
+  const isShared = isMoved(call);
   return (
     <div className="controls">
       <div className="controls-line">
-        <button
-          type="button"
-          className="button"
-          aria-pressed={call.held}
-          aria-disabled={busy}
-          onClick={() => void act(() => api.hold(call.id, !call.held))}
-        >
-          <Icon name="pause" />
-          {call.held ? "Take off hold" : "Hold"}
-        </button>
-        <button
-          type="button"
-          className="button"
-          aria-expanded={open === "keys"}
-          onClick={() => setOpen(open === "keys" ? null : "keys")}
-        >
-          <Icon name="keypad" />
-          Keypad
-        </button>
+        {isShared ? (
+          <button type="button" className="button" onClick={() => setOpen("leave")}>
+            <Icon name="cross" />
+            Leave the call
+          </button>
+        ) : (
+          <>
+            <button
+              type="button"
+              className="button"
+              aria-pressed={call.held}
+              aria-disabled={busy}
+              onClick={() => void act(() => api.hold(call.id, !call.held))}
+            >
+              <Icon name="pause" />
+              {call.held ? "Take off hold" : "Hold"}
+            </button>
+            <button
+              type="button"
+              className="button"
+              aria-expanded={open === "keys"}
+              onClick={() => setOpen(open === "keys" ? null : "keys")}
+            >
+              <Icon name="keypad" />
+              Keypad
+            </button>
+          </>
+        )}
         <button type="button" className="button" onClick={() => setOpen("transfer")}>
           <Icon name="transfer" />
           Transfer
@@ -65,7 +81,8 @@ export function CallControls({ call }: { call: Call }): ReactElement {
           action="Transfer"
           onClose={close}
           onSubmit={(fields) => {
-            return api.transfer(call.id, fields.text("to").replaceAll(/[\s().-]/g, ""), "cold");
+            const kind = fields.text("kind") === "cold" ? "cold" : "warm";
+            return api.transfer(call.id, fields.text("to").replaceAll(/[\s().-]/g, ""), kind);
           }}
         >
           <TextField
@@ -76,7 +93,23 @@ export function CallControls({ call }: { call: Call }): ReactElement {
             placeholder="+1 206 555 0100"
             hint="With the country's code."
           />
-          <p className="quiet">The caller is put through at once, and leaves this call.</p>
+          <SelectField label="How" name="kind" options={TRANSFERS} />
+          <p className="quiet">
+            Together, the caller hears music for a few seconds, and you are muted until you speak again.
+          </p>
+        </FormDialog>
+      ) : null}
+      {open === "leave" ? (
+        <FormDialog
+          title={`Leave the call with ${callerOf(call)}?`}
+          action="Leave"
+          onClose={close}
+          onSubmit={() => {
+            desk.stop();
+            return Promise.resolve();
+          }}
+        >
+          <p>The others talk on without you. With nobody else there, the call ends.</p>
         </FormDialog>
       ) : null}
       {open === "end" ? (
