@@ -60,7 +60,7 @@ pub use crate::store::{OpenError, StoreError, migrate};
 use crate::twilio::away::LastKnown;
 pub use crate::twilio::rest;
 use crate::twilio::rest::{ClientError, RestClient};
-use crate::twilio::side::Applications;
+use crate::twilio::side::{Applications, Moving};
 use crate::twilio::spool::Spool;
 
 /// The control plane cannot start.
@@ -126,6 +126,7 @@ pub(crate) struct Shared {
     pub(crate) spool: Spool,
     pub(crate) last_known: LastKnown,
     pub(crate) applications: Applications,
+    pub(crate) moving: Moving,
     /// Calls whose audio broke off, for the reconciler. Full: it finds them by itself, later.
     pub(crate) lost_streams: mpsc::Sender<(TenantId, CallId)>,
     stopping: watch::Receiver<bool>,
@@ -224,6 +225,7 @@ impl Control {
             spool,
             last_known: LastKnown::default(),
             applications: Applications::default(),
+            moving: Moving::default(),
             twilio,
             lost_streams,
             stopping,

@@ -199,7 +199,7 @@ pub(crate) async fn invite(
 ) -> Result<(), ApiError> {
     let agent = move_in(app, account, tenant, call, leg, None).await?;
     let invited = async {
-        let conference = arrived(app, account, call, leg, agent).await?;
+        let conference = arrived(app, account, (tenant, call), leg, agent).await?;
         if let Some(agent) = agent {
             let change = ParticipantChange::EndsIt(false);
             app.twilio.participant_update(account, conference.sid, agent, change).await?;

@@ -6,7 +6,7 @@
 //! other coaches: Twilio plays it to the agent alone. The call's stream goes on through all of it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::token::{Mode, StreamKind};
@@ -113,6 +113,23 @@ impl Applications {
     }
 }
 
+/// The calls that this process moves just now, by their callers' legs: should the database be away when Twilio asks where
+/// a caller goes, it is not to be nowhere.
+#[derive(Debug, Default)]
+pub(crate) struct Moving(Mutex<HashMap<CallSid, CallId>>);
+
+impl Moving {
+    /// The call whose caller this is, if it is being moved.
+    pub(super) fn get(&self, caller: CallSid) -> Option<CallId> {
+        self.calls().get(&caller).copied()
+    }
+
+    fn calls(&self) -> MutexGuard<'_, HashMap<CallSid, CallId>> {
+        // One step each, so a panic elsewhere spoils nothing.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Sees to it that there is a leg on which people are heard in this mode, or soon will be. `true`: it carries audio now.
 ///
 /// # Errors
@@ -154,7 +171,7 @@ async fn fetch(app: &App, tenant: TenantId, call: CallId, kind: StreamKind) -> R
         return Err(NO_AGENT);
     }
     let called = async {
-        let conference = arrived(app, &account, call, &leg, agent).await?;
+        let conference = arrived(app, &account, (tenant, call), &leg, agent).await?;
         let application = application(app, &account).await?;
         let new = NewParticipant {
             from: &leg.organization_number,
@@ -210,6 +227,7 @@ pub(super) async fn move_in(
     let conference = InConference { has_caller: agent.is_none(), agent };
     txn.conference_put(tenant, call, Some(conference)).await?;
     txn.commit().await?;
+    app.moving.calls().insert(leg.call_sid, call);
     let (moved, party) = match agent {
         Some(agent) => (agent, Party::Agent),
         None => (leg.call_sid, Party::Caller),
@@ -224,6 +242,7 @@ pub(super) async fn move_in(
             Ok(agent)
         }
         Err(error) => {
+            app.moving.calls().remove(&leg.call_sid);
             stay(app, account, tenant, call, leg, &error).await?;
             Err(failed(&error))
         }
@@ -256,6 +275,32 @@ async fn stay(
 
 /// The call's conference, when everybody is in it.
 pub(super) async fn arrived(
+    app: &App,
+    account: &RestAccount,
+    (tenant, call): (TenantId, CallId),
+    leg: &CallLeg,
+    agent: Option<CallSid>,
+) -> Result<Conference, RestError> {
+    let arrived = wait_for_all(app, account, call, leg, agent).await;
+    app.moving.calls().remove(&leg.call_sid);
+    if arrived.is_err() {
+        // Somebody began to move it and did not get to it: who asks again begins anew.
+        let forgotten = async {
+            let mut txn = app.store.begin(tenant).await?;
+            if txn.conference(tenant, call).await?.is_some_and(|known| !known.has_caller) {
+                txn.conference_put(tenant, call, None).await?;
+                txn.commit().await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%call, error = &error as &dyn std::error::Error, "a call stays as if it were moved");
+        }
+    }
+    arrived
+}
+
+async fn wait_for_all(
     app: &App,
     account: &RestAccount,
     call: CallId,

@@ -35,14 +35,17 @@ pub(super) async fn dialled(State(app): State<App>, request: Request) -> Respons
     let taken = async {
         let hook = receive(&app, request).await?;
         let call_sid = call_sid(&hook)?;
-        match away::ask(&app, follow(&app, &hook, call_sid)).await {
-            Ok(Some(call)) => {
-                Ok((Outcome::Ok, xml(twiml::conference(Room::of(&app, call).as_ref(), Party::Caller))))
-            }
+        let call = match away::ask(&app, follow(&app, &hook, call_sid)).await {
+            Ok(call) => call,
+            Err(StoreError::Busy(_)) => app.moving.get(call_sid),
+            Err(error) => return Err(ApiError::from(error)),
+        };
+        let twiml = match call {
+            Some(call) => twiml::conference(Room::of(&app, call).as_ref(), Party::Caller),
             // With nobody to talk to the call is over, whatever else is the matter.
-            Ok(None) | Err(StoreError::Busy(_)) => Ok((Outcome::Ok, xml(twiml::hang_up()))),
-            Err(error) => Err(ApiError::from(error)),
-        }
+            None => twiml::hang_up(),
+        };
+        Ok((Outcome::Ok, xml(twiml)))
     };
     let taken = taken.await;
     answer(&app, "dialled", taken)
