@@ -5,13 +5,13 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use common::key::SecretKey;
 use common::serve::Limits;
 use common::tls::Tls;
 use common::{AccountSid, TenantId};
 use url::{Host, Url};
 
 use crate::StartError;
-use crate::crypto::SecretKey;
 use crate::model::Role;
 use crate::twilio::rest::RestConfig;
 

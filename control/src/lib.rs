@@ -47,7 +47,7 @@ use crate::auth::password::Passwords;
 use crate::config::BaseUrl;
 pub use crate::config::{Bootstrap, BootstrapTwilio, Config, Oidc, OidcDomain, RequestsPerMinute, Timings};
 use crate::crypto::SecretBox;
-pub use crate::crypto::{KeyError, NotAKey, SecretKey, rotate_signing_key, signing_key};
+pub use crate::crypto::{KeyError, rotate_signing_key, signing_key};
 pub use crate::dependency::Dependencies;
 use crate::gateways::Gateways;
 use crate::live::Hub;

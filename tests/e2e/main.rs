@@ -6,6 +6,7 @@ mod apart;
 mod bot;
 mod commands;
 mod cut_off;
+mod forged;
 mod hearing;
 mod installation;
 mod killed;
