@@ -196,8 +196,8 @@ impl Control {
         let (stop, stopping) = watch::channel(false);
         let twilio = RestClient::new(config.twilio_api.clone(), &Dependencies::register(registry)?)?;
         let metrics = Metrics::register(registry)?;
-        let spool = Spool::open(config.data_dir.join("spool"), metrics.webhooks_spooled.clone());
-        let spool = spool.map_err(StartError::Spool)?;
+        let (folder, pending) = (config.data_dir.join("spool"), metrics.webhooks_spooled.clone());
+        let spool = Spool::open(folder, config.webhooks_on_disk, pending).map_err(StartError::Spool)?;
         let (lost_streams, lost) = mpsc::channel(jobs::LOST_STREAMS);
         let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let shared = Shared {

@@ -53,6 +53,7 @@ mod on_sqlite {
     mod say;
     mod server;
     mod sessions;
+    mod spool;
     mod telephony;
     mod tenants;
     mod ugly;
@@ -96,6 +97,7 @@ mod on_postgres {
     mod say;
     mod server;
     mod sessions;
+    mod spool;
     mod telephony;
     mod tenants;
     mod ugly;
