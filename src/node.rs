@@ -82,15 +82,15 @@ impl Node {
             tls.register(&registry)?;
         }
         let bus = Bus::in_process();
-        let link = match &settings.redis_url {
-            Some(url) => {
+        let link = match (&settings.redis_url, &settings.bus_keys) {
+            (Some(url), Some(keys)) => {
                 let hears: &[Channel] = match planes {
                     Planes::Gateway => &[Channel::Commands],
                     Planes::Control | Planes::Both => &[Channel::Events, Channel::News],
                 };
-                Some(Link::new(url, bus.clone(), hears, &registry).context("PARTYLINE_REDIS_URL")?)
+                Some(Link::new(url, keys, bus.clone(), hears, &registry).context("PARTYLINE_REDIS_URL")?)
             }
-            None => None,
+            _ => None,
         };
         let signer = match (&settings.signing_key, planes.has_control()) {
             (Some(signer), _) => Some(signer.clone()),

@@ -9,9 +9,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use common::AccountSid;
+use common::bus::BusKeys;
+use common::key::{NotAKey, SecretKey};
 use common::tls::Tls;
 use common::token::{Signer, Verifier};
-use control::SecretKey;
 
 mod effective;
 mod gateway;
@@ -102,6 +103,8 @@ pub struct Settings {
     pub database_owner_url: Option<String>,
     /// Where the planes meet, if they are apart.
     pub redis_url: Option<String>,
+    /// What signs their messages there.
+    pub bus_keys: Option<BusKeys>,
     /// What signs tokens, if it is not a key in the data directory.
     pub signing_key: Option<Signer>,
     /// What checks them, where they are not signed.
@@ -130,7 +133,7 @@ impl Settings {
     /// Checks every value, for a command that runs no plane but works on the same data. They may be the settings of planes
     /// that are apart.
     pub fn without_planes(mut raw: Raw) -> Result<Self, SettingsError> {
-        (raw.redis_url, raw.verifying_key) = (None, None);
+        (raw.redis_url, raw.bus_key, raw.verifying_key) = (None, None, None);
         Self::from_raw(raw, Planes::Both)
     }
 
@@ -152,6 +155,7 @@ impl Settings {
         }
         let redis_url = planes::redis(raw.redis_url.as_deref(), planes)?;
         let (signing_key, verifying_key) = keys::read(&raw, planes)?;
+        let bus_keys = planes::bus_keys(&raw, planes)?;
         let tls = tls::open(raw.tls_cert.as_deref(), raw.tls_key.as_deref())?;
         let public_url = url("public_url", raw.public_url.as_deref())?;
         let gateway_public_url = url("gateway_public_url", raw.gateway_public_url.as_deref())?;
@@ -184,6 +188,7 @@ impl Settings {
             database_url,
             database_owner_url: raw.database_owner_url.clone(),
             redis_url,
+            bus_keys,
             signing_key,
             verifying_key,
             data_dir,
@@ -247,7 +252,7 @@ fn bootstrap(raw: &Raw) -> Result<Option<control::Bootstrap>, SettingsError> {
 
 /// As [`parse`], without the text in the error.
 fn secret_key(key: &'static str, text: &str) -> Result<SecretKey, SettingsError> {
-    text.parse().map_err(|error: control::NotAKey| bad(key, &error.to_string()))
+    text.parse().map_err(|error: NotAKey| bad(key, &error.to_string()))
 }
 
 fn is_postgres(url: &str) -> bool {
@@ -433,16 +438,26 @@ mod tests {
     }
 
     #[test]
-    fn planes_apart_need_redis_and_a_gateway_the_key() {
+    fn planes_apart_need_redis_its_key_and_a_gateway_the_key_of_tokens() {
         let redis = ("PARTYLINE_REDIS_URL", "redis://127.0.0.1");
         let key = Signer::generate_pkcs8();
         let key = verifying_key(&Signer::from_pkcs8(&key).unwrap());
         let public = ("PARTYLINE_VERIFYING_KEY", key.as_str());
+        let bus = ("PARTYLINE_BUS_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
         for (variables, planes, says) in [
             (&[][..], Planes::Control, "PARTYLINE_REDIS_URL: is needed"),
             (&[("PARTYLINE_REDIS_URL", "http://x")], Planes::Control, "PARTYLINE_REDIS_URL: must begin with"),
             (&[public], Planes::Gateway, "PARTYLINE_REDIS_URL: is needed"),
             (&[redis], Planes::Gateway, "PARTYLINE_VERIFYING_KEY: is needed"),
+            (&[redis, public], Planes::Gateway, "PARTYLINE_BUS_KEY: is needed"),
+            (&[redis], Planes::Control, "PARTYLINE_BUS_KEY: is needed"),
+            (&[redis, ("PARTYLINE_BUS_KEY", "eA")], Planes::Control, "PARTYLINE_BUS_KEY: must be 32 bytes"),
+            (
+                &[redis, bus, ("PARTYLINE_BUS_OLD_KEYS", "eA")],
+                Planes::Control,
+                "PARTYLINE_BUS_OLD_KEYS: must",
+            ),
+            (&[bus], Planes::Both, "PARTYLINE_BUS_KEY: `partyline up` has both planes"),
             (
                 &[redis, ("PARTYLINE_VERIFYING_KEY", "eA")],
                 Planes::Gateway,
@@ -453,7 +468,8 @@ mod tests {
             let error = Settings::from_raw(raw, planes).unwrap_err().to_string();
             assert!(error.contains(says) && !error.contains('\n'), "{variables:?}: {error}");
         }
-        let gateway = Settings::from_raw(environment(&[redis, public]).unwrap(), Planes::Gateway).unwrap();
+        let gateway =
+            Settings::from_raw(environment(&[redis, public, bus]).unwrap(), Planes::Gateway).unwrap();
         assert_eq!(gateway.admin_addr.to_string(), "127.0.0.1:8084");
         assert_eq!(gateway.gateway_udp_addr.to_string(), "0.0.0.0:8082");
     }

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod bus;
 pub mod id;
+pub mod key;
 pub mod serve;
 pub mod sid;
 pub mod telemetry;

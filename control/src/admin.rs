@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use common::key::SecretKey;
 use common::{AccountSid, TenantId, UserId};
 use serde_json::json;
 use time::OffsetDateTime;
@@ -11,7 +12,7 @@ use crate::api::users::{check_email, check_password};
 use crate::audit::{Action, Entry, Fault, Head};
 use crate::auth::KEY_PREFIX;
 use crate::auth::password::Passwords;
-use crate::crypto::{KeyError, Of, SecretBox, SecretKey, named_secret, sha256};
+use crate::crypto::{KeyError, Of, SecretBox, named_secret, sha256};
 use crate::live::Hub;
 use crate::model::{Role, Scope};
 use crate::seals::seal_anew;

@@ -5,13 +5,13 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use common::key::SecretKey;
 use common::serve::Limits;
 use common::tls::Tls;
 use common::{AccountSid, TenantId};
 use url::{Host, Url};
 
 use crate::StartError;
-use crate::crypto::SecretKey;
 use crate::model::Role;
 use crate::twilio::rest::RestConfig;
 
@@ -51,6 +51,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// Sessions a person may open a minute, and as many at once.
     pub sessions_per_minute: NonZeroU32,
+    /// Webhooks that are kept on disk at most while the database is away; further ones are answered 503.
+    pub webhooks_on_disk: usize,
     /// With whom people can sign in beside their password.
     pub oidc: Option<Oidc>,
     /// Requests to the API, by whom they come from.
@@ -113,6 +115,9 @@ impl Default for RequestsPerMinute {
 /// More than a person can use, and little for a program that runs wild with a person's token.
 const SESSIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
+/// Of a few thousand calls.
+const WEBHOOKS_ON_DISK: usize = 10_000;
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -131,6 +136,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             trusted_proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             sessions_per_minute: SESSIONS_PER_MINUTE,
+            webhooks_on_disk: WEBHOOKS_ON_DISK,
             oidc: None,
             requests_per_minute: RequestsPerMinute::default(),
             timings: Timings::default(),

@@ -48,7 +48,7 @@ use crate::auth::password::Passwords;
 use crate::config::BaseUrl;
 pub use crate::config::{Bootstrap, BootstrapTwilio, Config, Oidc, OidcDomain, RequestsPerMinute, Timings};
 use crate::crypto::SecretBox;
-pub use crate::crypto::{KeyError, NotAKey, SecretKey, rotate_signing_key, signing_key};
+pub use crate::crypto::{KeyError, rotate_signing_key, signing_key};
 pub use crate::dependency::Dependencies;
 use crate::gateways::Gateways;
 use crate::live::Hub;
@@ -200,8 +200,8 @@ impl Control {
         let (stop, stopping) = watch::channel(false);
         let twilio = RestClient::new(config.twilio_api.clone(), &Dependencies::register(registry)?)?;
         let metrics = Metrics::register(registry)?;
-        let spool = Spool::open(config.data_dir.join("spool"), metrics.webhooks_spooled.clone());
-        let spool = spool.map_err(StartError::Spool)?;
+        let (folder, pending) = (config.data_dir.join("spool"), metrics.webhooks_spooled.clone());
+        let spool = Spool::open(folder, config.webhooks_on_disk, pending).map_err(StartError::Spool)?;
         let (lost_streams, lost) = mpsc::channel(jobs::LOST_STREAMS);
         let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let shared = Shared {

@@ -1,6 +1,8 @@
 //! What runs in a process, and what it needs for that.
 
-use super::{Settings, SettingsError, bad};
+use common::bus::BusKeys;
+
+use super::{Raw, Settings, SettingsError, bad, list, secret_key};
 use crate::node::Addrs;
 
 /// What runs in a process.
@@ -60,6 +62,26 @@ pub(super) fn redis(url: Option<&str>, planes: Planes) -> Result<Option<String>,
             Ok(Some(url.to_owned()))
         }
         (Some(_), _) => Err(bad("redis_url", "must begin with redis://, rediss:// or redis+unix://")),
+    }
+}
+
+/// What signs their messages there.
+pub(super) fn bus_keys(raw: &Raw, planes: Planes) -> Result<Option<BusKeys>, SettingsError> {
+    match (&raw.bus_key, planes) {
+        (None, Planes::Both) => Ok(None),
+        (Some(_), Planes::Both) => {
+            Err(bad("bus_key", "`partyline up` has both planes in one process, which need no key"))
+        }
+        (None, Planes::Control | Planes::Gateway) => Err(bad(
+            "bus_key",
+            "is needed: who has it may speak on Redis; `openssl rand -base64 32` makes one, the same for all",
+        )),
+        (Some(key), _) => Ok(Some(BusKeys {
+            present: secret_key("bus_key", key)?,
+            others: list(raw.bus_old_keys.as_deref())
+                .map(|key| secret_key("bus_old_keys", key))
+                .collect::<Result<_, _>>()?,
+        })),
     }
 }
 

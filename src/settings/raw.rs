@@ -105,6 +105,10 @@ keys! {
     database_owner_url(secret),
     /// Redis, for planes in processes apart: redis://… or rediss://…; `up` has both planes in one process and needs none
     redis_url(secret),
+    /// Planes apart: what signs their messages over Redis, the same for all: 32 bytes in base64
+    bus_key(secret),
+    /// Keys of before or after, separated by commas: what they signed is heard too
+    bus_old_keys(secret),
     /// Control: further origins that gateways may have, separated by commas: `https://gw2.example.com` or `https://*.gw.example.com`
     gateway_origins,
     /// Control: what signs every token, from `partyline key new` [default: made in the data directory]

@@ -15,7 +15,7 @@ use tokio_tungstenite::connect_async;
 
 use crate::hearing::assert_hears_both;
 use crate::installation::{call_spec, console, eventually, metric, settings, tone};
-use crate::redis::Redis;
+use crate::redis::{BUS_KEY, Redis};
 
 const CONNECTED: &str = "partyline_bus_connected";
 
@@ -105,7 +105,8 @@ struct Running {
 impl Apart {
     async fn start(redis: &Redis) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
-        let raw = Raw { redis_url: Some(redis.url()), ..settings(data_dir.path()) };
+        let bus_key = Some(BUS_KEY.to_owned());
+        let raw = Raw { redis_url: Some(redis.url()), bus_key, ..settings(data_dir.path()) };
         let signer = control::signing_key(data_dir.path()).unwrap();
         let key = Raw { verifying_key: Some(verifying_key(&signer)), ..raw.clone() };
         let gateway = Running::start(Settings::from_raw(key, Planes::Gateway).unwrap()).await;

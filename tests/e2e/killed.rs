@@ -133,6 +133,10 @@ async fn calls_and_webhooks_go_on_while_the_database_hangs_and_crashes() {
     }
     assert_eq!(process.metric("partyline_webhooks_spooled").await, 21.0);
     assert_eq!(process.get(&token, "/api/calls").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    // Webhooks are taken by this process alone, so nobody may restart it, or send its callers elsewhere.
+    for path in ["livez", "readyz"] {
+        assert_eq!(process.health(path).await, StatusCode::OK, "{path}");
+    }
     // Nobody who listens notices.
     let heard = listener.counts().packets;
     listener.wait_packets(heard + 100).await.unwrap();
@@ -154,6 +158,9 @@ async fn calls_and_webhooks_go_on_while_the_database_hangs_and_crashes() {
     let numbers: Vec<i64> = history.iter().filter_map(|event| event["data"]["sequence"].as_i64()).collect();
     assert_eq!(numbers, (0..20).collect::<Vec<_>>(), "each once, in order");
 
+    for path in ["livez", "readyz"] {
+        assert_eq!(process.health(path).await, StatusCode::OK, "{path}");
+    }
     listener.leave().await.unwrap();
     call.hang_up();
     assert!(call.finished().await.is_good());

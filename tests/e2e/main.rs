@@ -7,6 +7,7 @@ mod bot;
 mod commands;
 mod conference;
 mod cut_off;
+mod forged;
 mod hearing;
 mod installation;
 mod killed;

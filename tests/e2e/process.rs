@@ -145,6 +145,11 @@ impl Process {
         events
     }
 
+    /// What `livez` or `readyz` says.
+    pub(crate) async fn health(&self, path: &str) -> StatusCode {
+        reqwest::get(format!("http://{}/{path}", self.admin)).await.unwrap().status()
+    }
+
     /// The value of one series, name and labels as printed.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
         installation::metric(self.admin, series).await

@@ -4,6 +4,9 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+/// What signs the bus in tests.
+pub(crate) const BUS_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
 /// A running server, empty, reached over a socket in its folder.
 pub(crate) struct Redis {
     folder: TempDir,

@@ -9,12 +9,14 @@
 mod command;
 mod event;
 pub mod redis;
+mod seal;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::command::{Bot, NodeCommand};
 pub use self::event::{BotState, ListenerQuality, NodeEvent, SayEnd, SessionEnd, Speaker, StreamEnd};
+pub use self::seal::BusKeys;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::{broadcast, watch};
@@ -70,9 +72,9 @@ impl Channel {
     /// Its name in Redis. The number changes when old and new builds could not read each other.
     const fn name(self) -> &'static str {
         match self {
-            Self::Events => "partyline:1:events",
-            Self::Commands => "partyline:1:commands",
-            Self::News => "partyline:1:news",
+            Self::Events => "partyline:2:events",
+            Self::Commands => "partyline:2:commands",
+            Self::News => "partyline:2:news",
         }
     }
 }
@@ -210,7 +212,7 @@ impl<M: Message> Topic<M> {
     fn send_away(&self, envelope: &Envelope<M>) {
         /// As [`redis`] reads it.
         #[derive(Serialize)]
-        struct Signed<'a, M> {
+        struct Said<'a, M> {
             from: Uuid,
             #[serde(flatten)]
             envelope: &'a Envelope<M>,
@@ -218,7 +220,7 @@ impl<M: Message> Topic<M> {
         if self.outbox.receiver_count() == 0 {
             return;
         }
-        let text = serde_json::to_string(&Signed { from: self.from, envelope }).expect("messages are JSON");
+        let text = serde_json::to_string(&Said { from: self.from, envelope }).expect("messages are JSON");
         let _link_is_gone = self.outbox.send(Parcel {
             channel: M::CHANNEL,
             is_repeated: envelope.body.is_repeated(),

@@ -1,7 +1,8 @@
 //! The bus over Redis, for processes that are apart: each tells all others by pub/sub.
 //!
 //! Redis carries what a heartbeat or the database can rebuild, and keeps nothing. It may be away, slow, or empty
-//! after a restart at any time: nobody waits for it, and the link heals by itself.
+//! after a restart at any time: nobody waits for it, and the link heals by itself. It is not believed either: what is
+//! heard is what somebody with the bus's key has just sent.
 
 use std::time::Duration;
 
@@ -11,12 +12,14 @@ use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use redis::{AsyncConnectionConfig, Client, Msg, RedisError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use super::{Bus, Channel, Envelope, Message, Parcel, Topic};
+use super::seal::{Opened, Opener, Rejected, Sealer};
+use super::{Bus, BusKeys, Channel, Envelope, Message, Parcel, Topic};
 
 /// How long Redis may take to connect, or to answer.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -55,8 +58,17 @@ pub struct Link {
     bus: Bus,
     hears: &'static [Channel],
     said: Receiver<Parcel>,
+    sealer: Sealer,
+    opener: Opener,
     connected: IntGauge,
+    counts: Counts,
+}
+
+/// What became of messages.
+#[derive(Clone, Debug)]
+struct Counts {
     messages: IntCounterVec,
+    rejected: IntCounterVec,
 }
 
 struct Connection {
@@ -67,13 +79,15 @@ struct Connection {
 
 impl Link {
     /// A link of `bus` to the Redis at `url` (`redis://`, or with TLS `rediss://`), for a process that wants to hear
-    /// these channels. What is said from now on goes out with the first connection, which [`run`](Self::run) makes.
+    /// these channels from processes that have one of these keys. What is said from now on goes out with the first
+    /// connection, which [`run`](Self::run) makes.
     ///
     /// # Errors
     ///
     /// When the URL cannot be used.
     pub fn new(
         url: &str,
+        keys: &BusKeys,
         bus: Bus,
         hears: &'static [Channel],
         registry: &Registry,
@@ -85,11 +99,28 @@ impl Link {
         for direction in ["sent", "received", "lost"] {
             messages.with_label_values(&[direction]);
         }
+        let help = "Messages on Redis that are not of a process with the bus's key, or not of now";
+        let rejected =
+            IntCounterVec::new(Opts::new("partyline_bus_messages_rejected_total", help), &["reason"])?;
+        for reason in Rejected::ALL {
+            rejected.with_label_values(&[reason.as_str()]);
+        }
         registry.register(Box::new(connected.clone()))?;
         registry.register(Box::new(messages.clone()))?;
+        registry.register(Box::new(rejected.clone()))?;
         bus.hearing.set(None);
         let said = bus.outbox.subscribe();
-        Ok(Self { client, bus, hears, said, connected, messages })
+        let (sealer, opener) = (Sealer::new(keys), Opener::new(keys));
+        Ok(Self {
+            client,
+            bus,
+            hears,
+            said,
+            sealer,
+            opener,
+            connected,
+            counts: Counts { messages, rejected },
+        })
     }
 
     /// Carries messages for as long as it is polled, through every outage.
@@ -137,8 +168,8 @@ impl Link {
     async fn carry(&mut self, connection: Connection) -> String {
         let Connection { speaks, asks, hears } = connection;
         tokio::select! {
-            error = speak(speaks, &mut self.said, &self.messages) => error.to_string(),
-            error = hear(hears, &self.bus, &self.messages) => error,
+            error = speak(speaks, &mut self.said, &mut self.sealer, &self.counts) => error.to_string(),
+            error = hear(hears, &self.bus, &mut self.opener, &self.counts) => error,
             error = ask(asks) => error,
         }
     }
@@ -148,9 +179,10 @@ impl Link {
 async fn speak(
     mut connection: MultiplexedConnection,
     said: &mut Receiver<Parcel>,
-    messages: &IntCounterVec,
+    sealer: &mut Sealer,
+    counts: &Counts,
 ) -> RedisError {
-    let lost = |count| messages.with_label_values(&["lost"]).inc_by(count);
+    let lost = |count| counts.messages.with_label_values(&["lost"]).inc_by(count);
     loop {
         let mut batch = redis::pipe();
         let mut count = 0;
@@ -164,7 +196,9 @@ async fn speak(
             match next {
                 Ok(parcel) if parcel.is_repeated && parcel.said_at.elapsed() > STALE => lost(1),
                 Ok(parcel) => {
-                    batch.publish(parcel.channel.name(), &*parcel.text).ignore();
+                    // Of the moment it leaves: it may have waited for Redis.
+                    let frame = sealer.seal(parcel.channel, &parcel.text, now());
+                    batch.publish(parcel.channel.name(), frame).ignore();
                     count += 1;
                 }
                 Err(TryRecvError::Lagged(count)) => lost(count),
@@ -183,18 +217,22 @@ async fn speak(
             lost(count);
             return error;
         }
-        messages.with_label_values(&["sent"]).inc_by(count);
+        counts.messages.with_label_values(&["sent"]).inc_by(count);
     }
 }
 
 /// Tells this process what others say.
-async fn hear(mut stream: PubSubStream, bus: &Bus, messages: &IntCounterVec) -> String {
+async fn hear(mut stream: PubSubStream, bus: &Bus, opener: &mut Opener, counts: &Counts) -> String {
     while let Some(message) = stream.next().await {
-        let outcome = match take(&message, bus) {
-            Some(()) => "received",
-            None => "lost",
-        };
-        messages.with_label_values(&[outcome]).inc();
+        match take(&message, bus, opener, now()) {
+            Ok(()) => counts.messages.with_label_values(&["received"]).inc(),
+            Err(NotTaken::Unreadable) => counts.messages.with_label_values(&["lost"]).inc(),
+            Err(NotTaken::Rejected(why)) => {
+                let why = why.as_str();
+                counts.rejected.with_label_values(&[why]).inc();
+                tracing::debug!(why, channel = message.get_channel_name(), "a message on Redis is not heard");
+            }
+        }
     }
     "the connection was closed".to_owned()
 }
@@ -213,31 +251,59 @@ async fn ask(mut connection: PubSubSink) -> String {
     }
 }
 
-/// Delivers a message, unless it is our own. `None`: it cannot be read.
-fn take(message: &Msg, bus: &Bus) -> Option<()> {
-    let text = message.get_payload_bytes();
-    if text.len() > LARGEST {
-        return None;
-    }
-    let channel = Channel::ALL.into_iter().find(|channel| channel.name() == message.get_channel_name())?;
-    match channel {
-        Channel::Events => deliver(&bus.events, text),
-        Channel::Commands => deliver(&bus.commands, text),
-        Channel::News => deliver(&bus.news, text),
+/// Why a message is not delivered.
+enum NotTaken {
+    /// Too large, or nothing that this build can read.
+    Unreadable,
+    /// Not from one of us, or not of now.
+    Rejected(Rejected),
+}
+
+impl From<Rejected> for NotTaken {
+    fn from(why: Rejected) -> Self {
+        Self::Rejected(why)
     }
 }
 
-fn deliver<M: Message + DeserializeOwned>(topic: &Topic<M>, text: &[u8]) -> Option<()> {
+/// Delivers a message that came at `now`, unless it is our own.
+fn take(message: &Msg, bus: &Bus, opener: &mut Opener, now: i64) -> Result<(), NotTaken> {
+    let frame = message.get_payload_bytes();
+    if frame.len() > LARGEST {
+        return Err(NotTaken::Unreadable);
+    }
+    let is_it = |channel: &Channel| channel.name() == message.get_channel_name();
+    let channel = Channel::ALL.into_iter().find(is_it).ok_or(NotTaken::Unreadable)?;
+    let opened = opener.open(channel, frame, now)?;
+    match channel {
+        Channel::Events => deliver(&bus.events, &opened, opener, now),
+        Channel::Commands => deliver(&bus.commands, &opened, opener, now),
+        Channel::News => deliver(&bus.news, &opened, opener, now),
+    }
+}
+
+fn deliver<M: Message + DeserializeOwned>(
+    topic: &Topic<M>,
+    opened: &Opened<'_>,
+    opener: &mut Opener,
+    now: i64,
+) -> Result<(), NotTaken> {
     /// As [`Topic`] writes it.
     #[derive(Deserialize)]
-    struct Signed<M> {
+    struct Said<M> {
         from: Uuid,
         #[serde(flatten)]
         envelope: Envelope<M>,
     }
-    let Signed { from, envelope } = serde_json::from_slice(text).ok()?;
+    let Said { from, envelope } = serde_json::from_slice(opened.message).map_err(|_| NotTaken::Unreadable)?;
     if from != topic.from {
+        opener.note(from, opened, now)?;
         topic.deliver(envelope);
     }
-    Some(())
+    Ok(())
+}
+
+/// Unix milliseconds.
+fn now() -> i64 {
+    let now = OffsetDateTime::now_utc();
+    now.unix_timestamp() * 1000 + i64::from(now.millisecond())
 }

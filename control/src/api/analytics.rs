@@ -12,23 +12,29 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::calls::only_of;
 use super::extract::Query;
 use crate::App;
-use crate::auth::{By, CallsRead};
+use crate::auth::{By, Caller, CallsRead};
 use crate::error::{ApiError, Problem};
 use crate::model::CallStatus;
-use crate::store::{Alike, Stats};
+use crate::store::{Alike, Of, Stats};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(stats)).routes(routes!(analytics))
 }
 
-/// Figures of all calls.
+/// Whose calls somebody's figures are of: what an agent does not see is not counted for them.
+fn of(caller: &Caller) -> Of {
+    only_of(caller).map_or(Of::Tenant, Of::Answerer)
+}
+
+/// Figures of all calls; an agent's, of those that they answered.
 #[utoipa::path(get, path = "/api/calls/stats", tag = "calls",
     security(("bearer" = ["calls:read"])), responses((status = 200, body = Stats)))]
 async fn stats(State(app): State<App>, By(caller, _): By<CallsRead>) -> Result<axum::Json<Stats>, ApiError> {
     let midnight = OffsetDateTime::now_utc().replace_time(time::Time::MIDNIGHT);
-    Ok(axum::Json(app.store.call_stats(caller.tenant(), midnight).await?))
+    Ok(axum::Json(app.store.call_stats(caller.tenant(), of(&caller), midnight).await?))
 }
 
 /// Figures by what time.
@@ -177,7 +183,7 @@ struct Analytics {
     hours_of_day: Vec<i64>,
 }
 
-/// Figures over a time, by day or by hour.
+/// Figures over a time, by day or by hour; an agent's, of the calls that they answered.
 #[utoipa::path(get, path = "/api/calls/analytics", tag = "calls",
     security(("bearer" = ["calls:read"])), params(AnalyticsQuery), responses(
     (status = 200, body = Analytics),
@@ -207,17 +213,17 @@ async fn analytics(
         OffsetDateTime::from_unix_timestamp(n * bucket.hours() * 3600)
             .map_err(|_| ApiError::BadRequest("from and to must be of the years 0 to 9999".into()))
     };
-    let (tenant, hours) = (caller.tenant(), bucket.hours());
+    let (tenant, of, hours) = (caller.tenant(), of(&caller), bucket.hours());
     let mut series: Vec<Point> = (begin..end)
         .map(|n| Ok(Point { at: start(n)?, figures: Figures::new() }))
         .collect::<Result<_, ApiError>>()?;
     let mut totals = Figures::new();
-    for alike in app.store.call_counts(tenant, hours, begin, end).await? {
+    for alike in app.store.call_counts(tenant, of, hours, begin, end).await? {
         totals.add(&alike);
         if let Some(point) = usize::try_from(alike.bucket - begin).ok().and_then(|n| series.get_mut(n)) {
             point.figures.add(&alike);
         }
     }
-    let hours_of_day = app.store.call_hours(tenant, hours, begin, end).await?.to_vec();
+    let hours_of_day = app.store.call_hours(tenant, of, hours, begin, end).await?.to_vec();
     Ok(axum::Json(Analytics { from: start(begin)?, to: start(end)?, bucket, totals, series, hours_of_day }))
 }

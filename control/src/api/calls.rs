@@ -344,7 +344,7 @@ async fn remove(
 }
 
 /// Whose calls alone are listed for them. `None`: everybody's.
-fn only_of(caller: &Caller) -> Option<UserId> {
+pub(super) fn only_of(caller: &Caller) -> Option<UserId> {
     (caller.role() == Role::Agent).then(|| caller.user())
 }
 

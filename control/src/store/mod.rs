@@ -53,7 +53,7 @@ use tokio::sync::OwnedMutexGuard;
 pub(crate) use accounts::SealedTokens;
 pub(crate) use audit::AuditFilter;
 pub(crate) use calls::{CallPatch, NewCall};
-pub(crate) use counts::{Alike, Stats};
+pub(crate) use counts::{Alike, Of, Stats};
 pub(crate) use cut_off::{Opener, Whose};
 pub use error::{OpenError, StoreError};
 pub(crate) use events::LiveMessage;

@@ -106,6 +106,7 @@ impl Txn {
         person: &Person,
         now: OffsetDateTime,
     ) -> Result<Vec<SessionId>, StoreError> {
+        let before = self.counted(tenant, call).await?;
         sql("UPDATE calls SET answered_by = $3, waiting_since = NULL, waiting_at = NULL
              WHERE tenant_id = $1 AND id = $2")
         .bind(tenant.as_uuid())
@@ -113,6 +114,7 @@ impl Txn {
         .bind(person.id.as_uuid())
         .run(&mut self.tx)
         .await?;
+        self.count_again(tenant, call, &before).await?;
         self.event(tenant, call, EventType::CallUpdated, now, json!({ "answered_by": person })).await?;
         let ended: Vec<(Uuid,)> = sql("UPDATE sessions SET revoked_at = coalesce(revoked_at, $4),
                  ended_at = CASE WHEN connected_at IS NULL THEN $4 ELSE ended_at END,
@@ -137,20 +139,28 @@ impl Txn {
         tenant: TenantId,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        let released: Vec<(Uuid,)> = sql("UPDATE calls
-             SET answered_by = NULL, waiting_since = $2, waiting_at = CASE WHEN bot_asked THEN NULL ELSE $2 END
+        let released: Vec<(Uuid,)> = sql("SELECT id FROM calls
              WHERE tenant_id = $1 AND ended_at IS NULL AND answered_by IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM sessions s WHERE s.tenant_id = $1 AND s.call_id = calls.id
                      AND s.user_id = calls.answered_by AND s.side = 'agent'
-                     AND (s.ended_at IS NULL OR s.connected_at IS NOT NULL))
-             RETURNING id")
+                     AND (s.ended_at IS NULL OR s.connected_at IS NOT NULL))")
         .bind(tenant.as_uuid())
-        .bind(millis(now))
         .all(&mut self.tx)
         .await?;
         for (id,) in released {
+            let call = CallId::from_uuid(id);
+            let before = self.counted(tenant, call).await?;
+            sql("UPDATE calls SET answered_by = NULL, waiting_since = $3,
+                     waiting_at = CASE WHEN bot_asked THEN NULL ELSE $3 END
+                 WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.as_uuid())
+            .bind(id)
+            .bind(millis(now))
+            .run(&mut self.tx)
+            .await?;
+            self.count_again(tenant, call, &before).await?;
             let data = json!({ "answered_by": null });
-            self.event(tenant, CallId::from_uuid(id), EventType::CallUpdated, now, data).await?;
+            self.event(tenant, call, EventType::CallUpdated, now, data).await?;
         }
         Ok(())
     }

@@ -17,9 +17,6 @@ use serde::{Deserialize, Serialize};
 use super::Kind;
 use crate::crypto::make_private_dir;
 
-/// Webhooks that are kept at most: of a few thousand calls.
-const MAX_KEPT: usize = 10_000;
-
 /// A webhook on disk. Who signed it was checked before.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Kept {
@@ -38,6 +35,8 @@ pub(super) struct Kept {
 #[derive(Clone, Debug)]
 pub(crate) struct Spool {
     folder: Arc<PathBuf>,
+    /// Webhooks that are kept at most.
+    limit: usize,
     state: Arc<Mutex<State>>,
     pending: IntGauge,
 }
@@ -51,8 +50,8 @@ struct State {
 }
 
 impl Spool {
-    /// What an earlier process left in the folder is there.
-    pub(crate) fn open(folder: PathBuf, pending: IntGauge) -> io::Result<Self> {
+    /// What an earlier process left in the folder is there, though it be more than `limit`.
+    pub(crate) fn open(folder: PathBuf, limit: usize, pending: IntGauge) -> io::Result<Self> {
         make_private_dir(&folder)?;
         // Numbers are of the clock, so that another process with this folder does not write over our files.
         let began = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos());
@@ -69,7 +68,7 @@ impl Spool {
             }
         }
         pending.set(i64::try_from(state.files.len()).unwrap_or(i64::MAX));
-        Ok(Self { folder: Arc::new(folder), state: Arc::new(Mutex::new(state)), pending })
+        Ok(Self { folder: Arc::new(folder), limit, state: Arc::new(Mutex::new(state)), pending })
     }
 
     /// The id that a call has here, or gets now.
@@ -86,7 +85,7 @@ impl Spool {
     fn write(&self, kept: &Kept) -> io::Result<()> {
         let number = {
             let mut state = self.lock();
-            if state.files.len() >= MAX_KEPT {
+            if state.files.len() >= self.limit {
                 return Err(io::Error::new(io::ErrorKind::StorageFull, "too many webhooks wait on disk"));
             }
             let number = state.next;
@@ -187,17 +186,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let gauge = || IntGauge::new("pending", "pending").unwrap();
         let folder = dir.path().join("spool");
-        let spool = Spool::open(folder.clone(), gauge()).unwrap();
+        let spool = Spool::open(folder.clone(), 2, gauge()).unwrap();
         let (one, two) = (kept(1), kept(2));
         spool.keep(one.clone()).await.unwrap();
         spool.keep(two.clone()).await.unwrap();
+        let refused = spool.keep(kept(3)).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
         // What a crash left of a third, and what somebody else put there.
         let last = u64::MAX / 2;
         fs::write(folder.join(format!("{last:020}.draft")), "{").unwrap();
         fs::write(folder.join(format!("{last:020}.json")), "{").unwrap();
 
         let count = gauge();
-        let next = Spool::open(folder, count.clone()).unwrap();
+        let next = Spool::open(folder, 2, count.clone()).unwrap();
         assert_eq!(count.get(), 3);
         assert_eq!(next.call(one.call_sid.unwrap()), one.call.unwrap());
         for kept in [&one, &two] {

@@ -181,7 +181,7 @@ async fn an_agents_socket_tells_of_what_rings_and_what_is_theirs() {
 }
 
 /// A second agent of the tenant.
-async fn hire_another(server: &Server, admin: &Person) -> Person {
+pub(crate) async fn hire_another(server: &Server, admin: &Person) -> Person {
     let body =
         json!({ "email": "other@example.com", "name": "other", "role": "agent", "password": PASSWORD });
     let made = server.send(admin, Method::POST, "/api/users", Some(body)).await;

@@ -1,7 +1,8 @@
 //! Twilio's auth tokens: two while they are being rotated, and sealed at rest.
 
+use common::key::SecretKey;
 use common::token::StreamGrant;
-use control::{Config, SecretKey};
+use control::Config;
 use reqwest::{Method, StatusCode};
 use time::OffsetDateTime;
 

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use common::bus::{NodeEvent, StreamEnd};
 use fastrand::Rng;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use time::format_description::well_known::{Rfc2822, Rfc3339};
 use time::{Duration, OffsetDateTime};
 
+use super::answering::hire_another;
 use super::lists::{change, ring};
-use super::server::{Person, Server, account, call_sid, code};
+use super::modes::{ask, ring_agent};
+use super::server::{PASSWORD, Person, Server, account, call_sid, code, stream_sid};
+use super::webhooks::status;
 
 /// Calls of the tenant.
 const CALLS: u32 = 40;
@@ -160,6 +164,73 @@ fn naive_figures(calls: &[&Value]) -> Value {
             "longer": of(900, i64::MAX),
         },
     })
+}
+
+#[tokio::test]
+async fn an_agents_figures_are_of_the_calls_that_they_answered() {
+    let server = Server::start().await;
+    let admin = server.login(1).await;
+    let (agent, other) = (server.hire(&admin, "agent").await, hire_another(&server, &admin).await);
+    let people = [&admin, &agent, &other];
+    server.ring_live(&admin, 1, 1).await;
+    for n in 2..=7 {
+        let call = ring_agent(&server, &admin, n, json!({})).await;
+        match n {
+            2..=5 => assert_eq!(ask(&server, &agent, call, "join").await.status(), StatusCode::CREATED),
+            6 => assert_eq!(ask(&server, &other, call, "join").await.status(), StatusCode::CREATED),
+            // This one rings: whoever answers it, it will be theirs.
+            _ => {}
+        }
+    }
+    compare(&server, people, [7, 4, 1]).await;
+    for call in 2..=4 {
+        for step in 3..=4 {
+            assert_eq!(status(&server, call, step).await, StatusCode::NO_CONTENT);
+        }
+    }
+    change(&server, &admin, 2, json!({ "is_handled": true })).await;
+    compare(&server, people, [7, 4, 1]).await;
+    // Who is disabled has no call: the one that goes on rings again, and another answers it.
+    let path = format!("/api/calls/{}", call_sid(5));
+    let user = format!("/api/users/{}", agent.body["user"]["id"].as_str().unwrap());
+    let disabled =
+        |disabled: bool| server.send(&admin, Method::PATCH, &user, Some(json!({ "disabled": disabled })));
+    assert_eq!(disabled(true).await.status(), StatusCode::OK);
+    assert_eq!(server.get(&other, &path).await["rings"], true);
+    assert_eq!(disabled(false).await.status(), StatusCode::OK);
+    let back = server.login_as("agent@example.com", PASSWORD).await;
+    let people = [&admin, &back, &other];
+    compare(&server, people, [7, 3, 1]).await;
+    let join = Some(json!({ "mode": "join" }));
+    let taken = server.send(&other, Method::POST, &format!("{path}/sessions"), join).await;
+    assert_eq!(taken.status(), StatusCode::CREATED);
+    compare(&server, people, [7, 3, 2]).await;
+    let third = format!("/api/calls/{}", call_sid(3));
+    server.bus.events.publish(NodeEvent::StreamEnded {
+        node: server.node,
+        tenant: admin.tenant,
+        call: server.get(&admin, &third).await["id"].as_str().unwrap().parse().unwrap(),
+        stream: stream_sid(3),
+        reason: StreamEnd::Stopped,
+    });
+    server.until(&admin, &third, |call| call["media"]["live"] == false).await;
+    let gone = server.send(&admin, Method::DELETE, &third, None).await;
+    assert_eq!(gone.status(), StatusCode::NO_CONTENT);
+    compare(&server, people, [6, 2, 2]).await;
+}
+
+/// Figures of so many calls are what each of these people finds who counts those that they are shown.
+async fn compare(server: &Server, people: [&Person; 3], calls: [usize; 3]) {
+    for (person, expected) in people.into_iter().zip(calls) {
+        let calls = everything(server, person).await;
+        assert_eq!(calls.len(), expected);
+        let stats = server.get(person, "/api/calls/stats").await;
+        assert_eq!(stats, naive_stats(&calls, OffsetDateTime::now_utc()));
+        for bucket in ["day", "hour"] {
+            let query = format!("/api/calls/analytics?bucket={bucket}");
+            check(&server.get(person, &query).await, &calls, bucket, &query);
+        }
+    }
 }
 
 #[tokio::test]

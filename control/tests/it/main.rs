@@ -55,6 +55,7 @@ mod on_sqlite {
     mod server;
     mod sessions;
     mod sides;
+    mod spool;
     mod telephony;
     mod tenants;
     mod ugly;
@@ -100,6 +101,7 @@ mod on_postgres {
     mod server;
     mod sessions;
     mod sides;
+    mod spool;
     mod telephony;
     mod tenants;
     mod ugly;

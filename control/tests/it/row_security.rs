@@ -172,6 +172,10 @@ async fn two_tenants() -> (Database, TenantId, TenantId) {
     // Such a leg takes a conference at Twilio.
     let legs = "INSERT INTO side_legs (tenant_id, call_id, kind, asked_at) SELECT tenant_id, id, 'join', 0 FROM calls";
     database.execute(SUPERUSER, legs).await;
+    // As if somebody had answered each call.
+    let answered = "INSERT INTO call_counts_by_answerer
+        SELECT tenant_id, gen_random_uuid(), hour, status, is_handled, lasted, calls, answered, seconds FROM call_counts";
+    database.execute(SUPERUSER, answered).await;
     (database, tenants[0], tenants[1])
 }
 

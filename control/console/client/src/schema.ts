@@ -631,7 +631,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** Figures over a time, by day or by hour. */
+    /** Figures over a time, by day or by hour; an agent's, of the calls that they answered. */
     get: {
       parameters: {
         query?: {
@@ -810,7 +810,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** Figures of all calls. */
+    /** Figures of all calls; an agent's, of those that they answered. */
     get: {
       parameters: {
         query?: never;
