@@ -49,6 +49,50 @@ test("a number is added, changed and removed, and control keeps it", async ({ pa
   await expect(page.getByRole("row", { name: /555 010 0100/ })).toBeVisible();
 });
 
+test("a number's bot and waiting words are set by keyboard, kept, and not left behind unsaved", async ({ page, partyline }) => {
+  await signIn(page, partyline);
+  await page.goto(`${partyline.console}/settings/numbers`);
+  const line = page.getByRole("row", { name: /555 010 0100/ });
+  await line.getByRole("link", { name: /Answering/ }).focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByText(/no bot answers and nobody waits/)).toBeVisible();
+
+  // What control refuses is said at its field, which has the focus.
+  await page.getByLabel("Calls are answered by").selectOption("stream");
+  const address = page.getByLabel("Address of the bot");
+  await address.focus();
+  await page.keyboard.type("https://bot.example.com/x");
+  await page.keyboard.press("Enter");
+  await expect(page.getByText(/Must be a ws: or wss: URL/)).toBeVisible();
+  await expect(address).toBeFocused();
+  await expect(address).toHaveAttribute("aria-invalid", "true");
+
+  await address.fill("wss://bot.example.com/x?key=hush");
+  await page.getByRole("button", { name: "Add a parameter" }).press("Enter");
+  await page.keyboard.type("campaign");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("spring");
+  await page.getByLabel("What callers hear when the bot fails").fill("One moment.");
+  await page.getByLabel("They hear").selectOption("own");
+  await page.getByLabel("Words", { exact: true }).fill("We are coming.");
+  await page.getByLabel("Given up after (seconds)").fill("4000");
+  await page.getByRole("button", { name: "Save" }).press("Enter");
+  await expect(page.getByText(/Must be between 5 and 3600/)).toBeVisible();
+  await page.getByLabel("Given up after (seconds)").fill("300");
+
+  await page.getByRole("link", { name: "All numbers" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Stay" }).click();
+  await page.getByRole("button", { name: "Save" }).press("Enter");
+  await expect(page.getByText("Saved.")).toBeVisible();
+  await page.reload();
+  await expect(address).toHaveValue("wss://bot.example.com/x?key=hush");
+  await expect(page.getByLabel("Value of parameter 1")).toHaveValue("spring");
+  await expect(page.getByLabel("Words", { exact: true })).toHaveValue("We are coming.");
+  await expect(page.getByLabel("Given up after (seconds)")).toHaveValue("300");
+  await page.getByRole("link", { name: "All numbers" }).click();
+  await expect(page.getByRole("row", { name: /555 010 0100/ })).toBeVisible();
+});
+
 test("a key is shown once, works, and works no more when it is revoked", async ({ page, partyline }) => {
   await signIn(page, partyline);
   await page.getByRole("link", { name: "Settings" }).click();

@@ -46,6 +46,7 @@ export async function startMock({ port = 0, accessSeconds = 600 } = {}) {
     whep: null,
     role: USER.role,
     said: 0,
+    numbers: [],
     gate: new Gate(),
     user: () => ({ id: USER.id, name: USER.name }),
     place,
@@ -164,7 +165,7 @@ export async function startMock({ port = 0, accessSeconds = 600 } = {}) {
     }
     if (pathname === "/api/calls/analytics")
       return json(200, makeAnalytics(searchParams.get("bucket") ?? "day"));
-    if (pathname === "/api/numbers") return json(200, { numbers: [] });
+    if (pathname === "/api/numbers") return json(200, { numbers: mock.numbers });
     const [, id, part, rest] = /^\/api\/calls\/([^/]+)(?:\/([\w-]+))?(?:\/(\w+))?$/.exec(pathname) ?? [];
     if (id !== undefined) {
       const call = mock.calls.get(id);

@@ -13,6 +13,7 @@ const ALIVE_MS = 1000;
 export class Gate {
   mode = "listen";
   #talking = false;
+  #held = false;
   #told = "";
   #socket = null;
   #timer;
@@ -29,6 +30,12 @@ export class Gate {
     });
   }
 
+  /** Who is on hold hears nobody. */
+  hold(held) {
+    this.#held = held;
+    this.#tell();
+  }
+
   change(mode) {
     this.mode = mode;
     this.#tell();
@@ -43,7 +50,8 @@ export class Gate {
 
   #tell() {
     const talking = this.#talking && this.mode !== "listen";
-    const text = JSON.stringify({ mode: this.mode, talking, heard_by: talking ? HEARD_BY[this.mode] : [] });
+    const ears = (HEARD_BY[this.mode] ?? []).filter((ear) => !this.#held || ear !== "caller");
+    const text = JSON.stringify({ mode: this.mode, talking, heard_by: talking ? ears : [] });
     // While somebody talks it is said again, here with each word of theirs.
     if ((text === this.#told && !talking) || this.#socket === null) return;
     this.#told = text;
@@ -86,6 +94,7 @@ export function handleSpeaking({ mock, method, id, part, rest, body, json, sessi
       return true;
     case "POST hold":
       mock.change(id, { held: body.held });
+      mock.gate.hold(body.held);
       json(204, null);
       return true;
     case "POST dtmf":

@@ -11,6 +11,7 @@ export const paths = {
   people: "/settings/people",
   keys: "/settings/keys",
   numbers: "/settings/numbers",
+  number: "/settings/numbers/$number",
   audit: "/settings/audit",
   invitation: "/invitation",
 } as const;

@@ -15,6 +15,7 @@ import KeysPage from "./pages/KeysPage.tsx";
 import LiveRoom from "./pages/LiveRoom.tsx";
 import LostPage from "./pages/LostPage.tsx";
 import NoCallPage from "./pages/NoCallPage.tsx";
+import NumberPage from "./pages/NumberPage.tsx";
 import NumbersPage from "./pages/NumbersPage.tsx";
 import OrganizationPage from "./pages/OrganizationPage.tsx";
 import PeoplePage from "./pages/PeoplePage.tsx";
@@ -90,6 +91,11 @@ const organization = createRoute({
 const people = createRoute({ getParentRoute: () => admins, path: "people", component: PeoplePage });
 const keys = createRoute({ getParentRoute: () => admins, path: "keys", component: KeysPage });
 const numbers = createRoute({ getParentRoute: () => admins, path: "numbers", component: NumbersPage });
+const number = createRoute({
+  getParentRoute: () => admins,
+  path: "numbers/$number",
+  component: NumberPage,
+});
 const audit = createRoute({ getParentRoute: () => admins, path: "audit", component: AuditPage });
 
 const invitation = createRoute({
@@ -106,7 +112,7 @@ const routeTree = root.addChildren([
   settings.addChildren([
     settingsHome,
     account,
-    admins.addChildren([organization, people, keys, numbers, audit]),
+    admins.addChildren([organization, people, keys, numbers, number, audit]),
   ]),
   invitation,
 ]);

@@ -1,7 +1,8 @@
 //! What a bot is told is sealed at rest.
 
 use common::bus::{Bot, NodeCommand};
-use control::{Admin, Config, SecretKey, SecretKeys};
+use common::key::SecretKey;
+use control::{Admin, Config, SecretKeys};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Row as _;

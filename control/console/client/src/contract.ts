@@ -67,6 +67,12 @@ export type Scope = Schemas["Scope"];
 /** A phone number of the organization. */
 export type PhoneNumber = Schemas["Number"];
 
+/** The particulars of a number. */
+export type NumberSettings = Schemas["NumberSettings"];
+
+/** The bot that answers a number's calls. */
+export type BotSettings = Schemas["BotSettings"];
+
 /** What a number's calls do. */
 export type Route = Schemas["Route"];
 

@@ -1,4 +1,5 @@
 import type { PhoneNumber } from "@partyline/client/contract";
+import { Link } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
 import { SelectField, TextField } from "../parts/Field.tsx";
 import { type Fields, FormDialog } from "../parts/FormDialog.tsx";
@@ -6,6 +7,7 @@ import { Loaded } from "../parts/Loaded.tsx";
 import { Notice } from "../parts/Notice.tsx";
 import { SettingsPage } from "../parts/SettingsPage.tsx";
 import { Table } from "../parts/Table.tsx";
+import { paths } from "../paths.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { useSetting } from "../state/useSetting.ts";
 import { phone } from "../words/call.ts";
@@ -47,6 +49,7 @@ export default function NumbersPage(): ReactElement {
                   cell: ({ label }) => (label === "" ? <span className="quiet">None</span> : label),
                 },
                 { name: "Route", cell: ({ route }) => ROUTES[route].word },
+                { name: "Answered by", cell: (number) => answererOf(number) },
                 {
                   name: "Rings",
                   cell: ({ settings: { dial } }) =>
@@ -59,6 +62,9 @@ export default function NumbersPage(): ReactElement {
               ]}
               actions={(number) => (
                 <>
+                  <Link to={paths.number} params={{ number: number.number }} className="link-button">
+                    Answering<span className="hidden-text"> of {number.number}</span>
+                  </Link>
                   <button
                     type="button"
                     className="link-button"
@@ -109,6 +115,12 @@ export default function NumbersPage(): ReactElement {
       ) : null}
     </SettingsPage>
   );
+}
+
+/** Who answers a number's calls, in a word. */
+function answererOf({ route, has_bot }: PhoneNumber): string {
+  if (route !== "agent") return "Whom it rings";
+  return has_bot ? "A bot" : "A person here";
 }
 
 /** What the form says of a number. */

@@ -1,5 +1,5 @@
-import { Link, Outlet } from "@tanstack/react-router";
-import type { ReactElement } from "react";
+import { Link, Outlet, useLocation } from "@tanstack/react-router";
+import { type ReactElement, useEffect, useRef } from "react";
 import { paths } from "../paths.ts";
 import { useRights } from "../state/useUser.ts";
 import { Notice } from "../parts/Notice.tsx";
@@ -17,9 +17,19 @@ const PAGES = [
 /** What is arranged once, and by whom it may be. */
 export default function SettingsRoom(): ReactElement {
   const { administer } = useRights();
+  const nav = useRef<HTMLElement>(null);
+  const { pathname } = useLocation();
+  // On a narrow screen not all pages have room beside each other: the one that is shown is among those that have.
+  const last = useRef("");
+  useEffect(() => {
+    if (last.current === pathname) return;
+    last.current = pathname;
+    const shown = nav.current?.querySelector('[data-active="true"]');
+    shown?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [pathname]);
   return (
     <div className="settings">
-      <nav className="settings-nav" aria-label="Settings">
+      <nav ref={nav} className="settings-nav" aria-label="Settings">
         {PAGES.filter(({ isForAdmins }) => administer || !isForAdmins).map(({ path, word }) => (
           <Link key={path} to={path} activeProps={ACTIVE}>
             {word}

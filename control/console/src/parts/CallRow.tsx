@@ -2,6 +2,7 @@ import type { LiveRow } from "@partyline/client/liveList";
 import { Link } from "@tanstack/react-router";
 import { type KeyboardEvent, type ReactElement, memo } from "react";
 import { paths } from "../paths.ts";
+import { useIsMine } from "../state/useUser.ts";
 import { callerOf, listening, organizationOf, phone, statusWords } from "../words/call.ts";
 import { Duration } from "./Duration.tsx";
 import { Icon } from "./Icon.tsx";
@@ -21,6 +22,7 @@ interface Props {
 export const CallRow = memo(function CallRow(props: Props): ReactElement {
   const { row, clockOffsetMs, open, heard, onEnterOpen } = props;
   const { call } = row;
+  const mine = useIsMine(call);
   const over = row.leavesAt !== null;
   const { word, tone } = statusWords(call.status);
   const onKeyDown = (event: KeyboardEvent) => {
@@ -56,7 +58,7 @@ export const CallRow = memo(function CallRow(props: Props): ReactElement {
             <>{tone === "live" ? "Ended" : word}</>
           ) : (
             <>
-              {heard ? <span className="row-heard">You listen</span> : null}
+              {heard ? <span className="row-heard">{mine ? "Your call" : "You listen"}</span> : null}
               {row.newUntil === null ? null : <span className="row-new">New</span>}
               {call.rings ? <span className="row-waits">Waits</span> : null}
               {call.bot === "failed" ? <span className="row-urgent">AI failed</span> : null}

@@ -7,7 +7,7 @@ export function Counts({ list }: { list: LiveList }): ReactElement | null {
   if (list.feed.kind !== "current" && list.feed.kind !== "paused") return null;
   const going = list.rows.filter((row) => row.leavesAt === null).map((row) => row.call);
   const live = going.filter((call) => call.status === "in_progress").length;
-  const ringing = going.filter((call) => call.status === "incoming").length;
+  const ringing = going.filter((call) => call.status === "incoming" || call.rings).length;
   const heard = going.filter((call) => call.listeners > 0).length;
   return (
     <dl className="counts">
