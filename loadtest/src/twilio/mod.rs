@@ -4,6 +4,8 @@
 //! opens the WebSocket that stands there, sends a frame every 20 ms and reports what became of it all. It
 //! shares nothing with the server but the form of Twilio's ids, and is as unkind as the real one: it
 //! never reconnects, throws audio away when the server reads too slowly, and goes wrong on request.
+//!
+//! At an [`Exchange`] calls can be bridged, moved into conferences and coached there, as at Twilio's API.
 
 mod call;
 mod conference;

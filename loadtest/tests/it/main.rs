@@ -4,6 +4,7 @@
 
 mod calls;
 mod command;
+mod conferences;
 mod crowds;
 mod ears;
 mod faults;

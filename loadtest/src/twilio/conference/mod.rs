@@ -14,3 +14,7 @@ pub(super) use self::room::{Change, Room, Why};
 pub(super) use self::rooms::Rooms;
 pub(super) use self::seat::{Refused, Seat, Standing};
 pub(super) use self::terms::{Beep, Callback, MAX_NAME, MAX_PARTICIPANTS, Terms};
+
+#[cfg(test)]
+#[path = "room_tests.rs"]
+mod tests;

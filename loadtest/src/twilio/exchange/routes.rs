@@ -77,7 +77,7 @@ impl Shared {
         let given = given.and_then(|value| value.strip_prefix("Basic ")).unwrap_or_default();
         let given = STANDARD.decode(given).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let (sid, token) = given.as_deref().and_then(|pair| pair.split_once(':')).unwrap_or_default();
-        let known = |known: &&super::Account| known.sid.as_str() == sid && known.auth_token == token;
+        let known = |known: &&Account| known.sid.as_str() == sid && known.auth_token == token;
         match self.accounts.iter().find(known) {
             Some(known) if sid == account => Ok(known.sid),
             // Another account's things are not there.

@@ -19,6 +19,7 @@ use crate::twilio::spec::{CallSpec, Faults};
 use crate::twilio::stream::Command;
 use crate::twilio::twiml::{Dial, Whom};
 use crate::twilio::voice::{Speech, Voice};
+use crate::twilio::webhook::Params;
 
 /// How long `<Dial>` rings if it does not say.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,7 +29,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Child {
     sid: CallSid,
     to: String,
-    pub(super) orders: Orders,
+    /// None: no API knows it, so that nothing can be asked of it.
+    pub(super) orders: Option<Orders>,
     /// Where it is sent.
     follow: Option<Follow>,
     answered: Option<Instant>,
@@ -53,18 +55,14 @@ impl Leg {
 
     /// Rings a number, and stays connected with whoever answers. Gives back what the action is told, and what comes
     /// next if there is no action.
-    async fn dial_number(
-        &mut self,
-        number: String,
-        rings: Duration,
-        limit: Duration,
-    ) -> (Vec<(&'static str, String)>, Flow) {
+    async fn dial_number(&mut self, number: String, rings: Duration, limit: Duration) -> (Params, Flow) {
         let (sid, origin) = (new_sid(CallSid::PREFIX), Origin::Dialled { parent: self.sid });
-        let orders = Orders::kept();
-        if let Some(exchange) = &self.spec.exchange {
+        let orders = self.spec.exchange.as_ref().map(|exchange| {
+            let orders = Orders::kept();
             let spec = CallSpec { to: number.clone(), ..(*self.spec).clone() };
             exchange.add(Line::new(&spec, sid, origin, orders.weak()));
-        }
+            orders
+        });
         self.shared.dials(sid);
         self.child = Some(Child { sid, to: number, orders, follow: None, answered: None });
 
@@ -130,7 +128,7 @@ impl Leg {
     /// The dialled leg hangs up, or goes its own way.
     fn let_go(&self, child: Child, status: CallStatus) {
         let Child { sid, to, orders, follow, answered } = child;
-        if let (Some(follow), Some(answered)) = (follow, answered) {
+        if let (Some(orders), Some(follow), Some(answered)) = (orders, follow, answered) {
             let spec = CallSpec {
                 call_sid: Some(sid),
                 status_url: None,
@@ -150,6 +148,7 @@ impl Leg {
         } else if let Some(exchange) = &self.spec.exchange {
             let seconds = answered.map_or(0, |answered| answered.elapsed().as_secs_f64().ceil() as u64);
             exchange.change(sid, |line| line.ended(status, seconds));
+            exchange.end_recordings(sid);
         }
     }
 
@@ -160,12 +159,7 @@ impl Leg {
     }
 
     /// Is in a conference until it is over, or the leg is put out.
-    async fn dial_conference(
-        &mut self,
-        name: &str,
-        terms: &Terms,
-        limit: Duration,
-    ) -> (Vec<(&'static str, String)>, Flow) {
+    async fn dial_conference(&mut self, name: &str, terms: &Terms, limit: Duration) -> (Params, Flow) {
         match self.sit_down(name, terms) {
             Ok(seat) => self.seat = Some(seat),
             Err(refused) => {

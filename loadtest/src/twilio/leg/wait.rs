@@ -120,8 +120,8 @@ impl Leg {
 
 /// What is asked of the dialled leg; nothing ever while there is none.
 async fn next_order(child: &mut Option<Child>) -> Option<Order> {
-    match child {
-        Some(child) => child.orders.receiver.recv().await,
+    match child.as_mut().and_then(|child| child.orders.as_mut()) {
+        Some(orders) => orders.receiver.recv().await,
         None => std::future::pending().await,
     }
 }
