@@ -1,7 +1,7 @@
 //! A call from the outside: placed, watched, spoiled, hung up, and what became of it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use common::{CallSid, StreamSid};
@@ -9,13 +9,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::courier::Reports;
 use super::exchange::Line;
-use super::leg::Leg;
+use super::leg::{Leg, Opening, Orders};
+use super::origin::Origin;
 use super::played::Played;
 use super::report::CallReport;
 use super::spec::CallSpec;
 use super::stream::Command;
-use super::twiml::{self, Target};
+use super::twiml::{self, Method, Target};
+use super::voice::{Speech, Voice};
+use super::wire::Track;
 
 /// Orders that may wait for a call.
 const COMMANDS: usize = 64;
@@ -58,21 +62,45 @@ pub(super) enum Follow {
     Url(Target),
 }
 
-/// What the parts of a call share.
+/// What the parts of a leg share.
 #[derive(Debug)]
 pub(super) struct Shared {
     /// Whether the other side has answered.
     pub(super) answered: AtomicBool,
     /// When the two began to talk.
-    pub(super) conversation: OnceLock<Instant>,
+    pub(super) conversation: Arc<OnceLock<Instant>>,
     /// Frames sent on all streams.
     pub(super) frames: AtomicU64,
-    /// What the caller hears of the server.
-    pub(super) played: Played,
+    /// What the leg's party says.
+    pub(super) voice: Voice,
+    /// What the leg's party hears.
+    pub(super) played: Arc<Played>,
+    /// What those hear whom it dials.
+    pub(super) agent: Arc<Played>,
+    /// The leg that it dialled last.
+    child: Mutex<Option<CallSid>>,
     phase: watch::Sender<Phase>,
 }
 
 impl Shared {
+    /// Of a leg whose party says and hears this.
+    pub(super) fn new(voice: Voice, played: Arc<Played>) -> Self {
+        let conversation = match &voice {
+            Voice::Person(speech) => speech.began.clone(),
+            Voice::Line(_) => Arc::default(),
+        };
+        Self {
+            answered: AtomicBool::new(false),
+            conversation,
+            frames: AtomicU64::new(0),
+            voice,
+            played,
+            agent: Arc::new(Played::new(Instant::now())),
+            child: Mutex::default(),
+            phase: watch::Sender::new(Phase::Opening),
+        }
+    }
+
     /// A stream is open.
     pub(super) fn live(&self, stream: StreamSid) {
         self.phase.send_if_modified(|phase| {
@@ -82,6 +110,30 @@ impl Shared {
             }
             first
         });
+    }
+
+    /// It is over.
+    pub(super) fn over(&self) {
+        self.phase.send_replace(Phase::Over);
+    }
+
+    /// The conversation begins now, unless it has begun.
+    pub(super) fn begin(&self) {
+        self.conversation.get_or_init(Instant::now);
+    }
+
+    /// Writes what a track carried up to that moment. False, and nothing written: what the spec's party of it says.
+    pub(super) fn carried(&self, track: Track, until: Instant, out: &mut [u8]) -> bool {
+        match (track, &self.voice) {
+            (Track::Inbound, Voice::Person(_)) => false,
+            (Track::Inbound, Voice::Line(line)) => line.hear(until, out),
+            (Track::Outbound, _) => self.played.hear(until, out),
+        }
+    }
+
+    /// It dials this leg.
+    pub(super) fn dials(&self, child: CallSid) {
+        *self.child.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
     }
 }
 
@@ -102,28 +154,25 @@ pub struct Call {
 /// Outside of a Tokio runtime.
 pub fn dial(spec: CallSpec) -> Call {
     let sid = spec.call_sid.unwrap_or_else(|| new_sid(CallSid::PREFIX));
-    let (orders, receiver) = mpsc::channel(COMMANDS);
+    let (orders, receiver) = order_channel();
     if let Some(exchange) = &spec.exchange {
-        exchange.add(Line::new(&spec, sid, orders.downgrade()));
+        exchange.add(Line::new(&spec, sid, Origin::Inbound, orders.downgrade()));
     }
-    let (sender, phase) = watch::channel(Phase::Opening);
-    let shared = Arc::new(Shared {
-        answered: AtomicBool::new(false),
-        conversation: OnceLock::new(),
-        frames: AtomicU64::new(0),
-        played: Played::new(Instant::now()),
-        phase: sender,
-    });
-    let leg = Leg::new(spec, sid, receiver, shared.clone());
-    let leg = tokio::spawn({
-        let shared = shared.clone();
-        async move {
-            let report = leg.run().await;
-            shared.phase.send_replace(Phase::Over);
-            report
-        }
-    });
-    Call { sid, orders, shared, phase, leg }
+    let speech = Speech { audio: spec.caller.clone(), looped: spec.loop_audio, began: Arc::default() };
+    let shared = Arc::new(Shared::new(Voice::Person(speech), Arc::new(Played::new(Instant::now()))));
+    let reports = spec
+        .status_url
+        .clone()
+        .map(|url| Reports { target: Target { url, method: Method::Post }, events: None });
+    let voice = Target { url: spec.voice_url.clone(), method: Method::Post };
+    let leg = Leg::new(spec, sid, Origin::Inbound, Orders::of(receiver), shared.clone(), reports);
+    let phase = shared.phase.subscribe();
+    Call { sid, orders, phase, shared, leg: tokio::spawn(leg.run(Opening::Voice(voice))) }
+}
+
+/// What is asked of a leg goes this way.
+pub(super) fn order_channel() -> (mpsc::Sender<Order>, mpsc::Receiver<Order>) {
+    mpsc::channel(COMMANDS)
 }
 
 /// A new id: the two letters and 32 hexadecimal digits.
@@ -147,8 +196,9 @@ impl Call {
         self.shared.frames.load(Ordering::Relaxed)
     }
 
-    /// What was played to the caller up to now, as PCM at 8 kHz: silence where there was nothing. It begins at
-    /// [`played_since`](Self::played_since), and has the last ten minutes at most.
+    /// What the caller heard up to now, as PCM at 8 kHz: what a stream's server had played, whoever the caller was
+    /// bridged with, or the conference; silence where there was nothing. It begins at
+    /// [`played_since`](Self::played_since), and has the last ten minutes of a longer call.
     pub fn played(&self) -> Vec<i16> {
         self.shared.played.until(Instant::now())
     }
@@ -156,6 +206,22 @@ impl Call {
     /// When the first sample of [`played`](Self::played) was.
     pub fn played_since(&self) -> Instant {
         self.shared.played.since()
+    }
+
+    /// The leg of whom it dialled last, once `<Dial>` has.
+    pub fn child_sid(&self) -> Option<CallSid> {
+        *self.shared.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What whoever was dialled heard up to now, on a bridge or in a conference, as [`played`](Self::played) says it of
+    /// the caller.
+    pub fn agent_played(&self) -> Vec<i16> {
+        self.shared.agent.until(Instant::now())
+    }
+
+    /// When the first sample of [`agent_played`](Self::agent_played) was.
+    pub fn agent_played_since(&self) -> Instant {
+        self.shared.agent.since()
     }
 
     /// Waits until a stream is open and `start` has been sent.

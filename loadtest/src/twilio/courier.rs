@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::report::{CallStatus, WebhookReport};
-use super::spec::{CallSpec, StatusOrder};
-use super::twiml::{Method, Target};
+use super::spec::{Account, CallSpec, StatusOrder};
+use super::twiml::Target;
 use super::webhook::{self, Params};
 
 /// Callbacks that may wait. A call has a handful.
@@ -33,14 +33,14 @@ pub(super) struct Courier {
 
 impl Courier {
     /// Starts one. The task gives back how it went.
-    pub(super) fn start(spec: Arc<CallSpec>) -> (Self, JoinHandle<Vec<WebhookReport>>) {
+    pub(super) fn start(account: Account) -> (Self, JoinHandle<Vec<WebhookReport>>) {
         let (queue, mut callbacks) = mpsc::channel::<Callback>(QUEUE);
         let carry = async move {
             let mut reports = Vec::new();
             while let Some(Callback { what, target, params, copies }) = callbacks.recv().await {
                 let token = Uuid::new_v4();
                 for _ in 0..copies {
-                    let (report, _) = webhook::request(&spec.account, &what, &target, &params, token).await;
+                    let (report, _) = webhook::request(&account, &what, &target, &params, token).await;
                     reports.push(report);
                 }
             }
@@ -61,22 +61,46 @@ impl Courier {
     }
 }
 
+/// Where a call's status is reported.
+#[derive(Clone, Debug)]
+pub(super) struct Reports {
+    pub(super) target: Target,
+    /// Of `initiated ringing answered completed`; none: all of them.
+    pub(super) events: Option<Vec<String>>,
+}
+
+impl Reports {
+    fn wants(&self, status: CallStatus) -> bool {
+        let event = match status {
+            CallStatus::Initiated => "initiated",
+            CallStatus::Ringing => "ringing",
+            CallStatus::InProgress => "answered",
+            _ => "completed",
+        };
+        self.events.as_ref().is_none_or(|events| events.iter().any(|wanted| wanted == event))
+    }
+}
+
 /// The status callbacks of one call.
 #[derive(Debug)]
 pub(super) struct Statuses {
     spec: Arc<CallSpec>,
+    reports: Option<Reports>,
     courier: Courier,
     held: Vec<(CallStatus, Params)>,
     number: u64,
 }
 
 impl Statuses {
-    pub(super) const fn new(spec: Arc<CallSpec>, courier: Courier) -> Self {
-        Self { spec, courier, held: Vec::new(), number: 0 }
+    pub(super) const fn new(spec: Arc<CallSpec>, reports: Option<Reports>, courier: Courier) -> Self {
+        Self { spec, reports, courier, held: Vec::new(), number: 0 }
     }
 
-    /// Numbers a status and reports it, now or at the end.
+    /// Numbers a status and reports it, now or at the end, if it is wanted.
     pub(super) fn report(&mut self, status: CallStatus, mut params: Params) {
+        if self.reports.as_ref().is_some_and(|reports| !reports.wants(status)) {
+            return;
+        }
         params.push(("SequenceNumber", self.number.to_string()));
         self.number += 1;
         if self.spec.faults.webhooks.lose.contains(&status) {
@@ -102,8 +126,7 @@ impl Statuses {
     }
 
     fn send(&self, status: CallStatus, params: Params) {
-        if let Some(url) = &self.spec.status_url {
-            let target = Target { url: url.clone(), method: Method::Post };
+        if let Some(Reports { target, .. }) = self.reports.clone() {
             let copies = if self.spec.faults.webhooks.duplicate { 2 } else { 1 };
             self.courier.send(Callback { what: status.as_str().to_owned(), target, params, copies });
         }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use common::{CallSid, StreamSid};
 
+use super::origin::Origin;
 use super::report::CallStatus;
 use super::spec::CallSpec;
 use super::webhook::Params;
 
 /// What every request about a call has. More than any server needs: the signature covers all of it.
-pub(super) fn of_call(spec: &CallSpec, sid: CallSid, status: CallStatus) -> Params {
+pub(super) fn of_call(spec: &CallSpec, origin: &Origin, sid: CallSid, status: CallStatus) -> Params {
     let mut params = vec![
         ("AccountSid", spec.account.sid.to_string()),
         ("ApiVersion", "2010-04-01".into()),
@@ -17,11 +18,17 @@ pub(super) fn of_call(spec: &CallSpec, sid: CallSid, status: CallStatus) -> Para
         ("CallStatus", status.as_str().into()),
         ("Called", spec.to.clone()),
         ("Caller", spec.from.clone()),
-        ("Direction", "inbound".into()),
+        ("Direction", origin.direction().into()),
         ("From", spec.from.clone()),
         ("To", spec.to.clone()),
-        ("StirVerstat", "TN-Validation-Passed-A".into()),
     ];
+    match origin {
+        Origin::Inbound => params.push(("StirVerstat", "TN-Validation-Passed-A".into())),
+        Origin::Dialled { parent } => params.push(("ParentCallSid", parent.to_string())),
+        Origin::Made { application } => {
+            params.extend(application.clone().map(|application| ("ApplicationSid", application)));
+        }
+    }
     let from = Place::of(&spec.from);
     let to = Place::of(&spec.to);
     for (names, place) in [(CALLER, &from), (FROM, &from), (CALLED, &to), (TO, &to)] {
@@ -34,14 +41,20 @@ pub(super) fn of_call(spec: &CallSpec, sid: CallSid, status: CallStatus) -> Para
     params
 }
 
-/// What an action of `<Dial>` is told besides.
-pub(super) fn of_dial(child: CallSid, duration: Duration) -> Params {
+/// What an action of `<Dial>` is told besides, of a number. `bridged`: for how long, if it was answered.
+pub(super) fn of_dial(child: CallSid, status: CallStatus, bridged: Option<Duration>) -> Params {
     vec![
         ("DialCallSid", child.to_string()),
-        ("DialCallStatus", "completed".into()),
-        ("DialCallDuration", duration.as_secs().to_string()),
-        ("DialBridged", "true".into()),
+        ("DialCallStatus", status.as_str().into()),
+        ("DialCallDuration", bridged.unwrap_or_default().as_secs().to_string()),
+        ("DialBridged", bridged.is_some().to_string()),
     ]
+}
+
+/// What an action of `<Dial>` is told besides, of a conference: there is no call of its own to tell of.
+pub(super) fn of_conference(was_in: bool) -> Params {
+    let status = if was_in { "answered" } else { "failed" };
+    vec![("DialCallStatus", status.to_owned()), ("DialBridged", was_in.to_string())]
 }
 
 /// What an action of `<Connect>` is told besides.

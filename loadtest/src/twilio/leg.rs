@@ -1,6 +1,9 @@
 //! The leg of a call at Twilio: asks the webhook what to do, and does it.
 
+mod dial;
 mod orders;
+mod streams;
+mod wait;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,40 +14,36 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::sleep_until;
 use uuid::Uuid;
 
-use super::call::{Follow, Order, Shared, new_sid};
-use super::courier::{Courier, Statuses};
+use self::dial::Child;
+use self::wait::{NEVER, Woke};
+use super::call::{Follow, Order, Shared, order_channel};
+use super::conference::Seat;
+use super::courier::{Courier, Reports, Statuses};
 use super::exchange::Line;
 use super::form;
-use super::report::{CallReport, CallStatus, Problem, StreamEnd, StreamReport, WebhookReport};
+use super::origin::Origin;
+use super::report::{CallReport, CallStatus, Problem, StreamReport, WebhookReport};
 use super::spec::CallSpec;
-use super::stream::{Command, Stream};
-use super::twiml::{self, Document, Method, Target, Tracks, Verb};
+use super::stream::Command;
+use super::twiml::{self, Document, Target, Verb};
 use super::webhook::{self, Params};
-use super::wire::Ids;
 
 /// Most documents of one call: a redirect that leads to itself ends here.
 const MAX_DOCUMENTS: usize = 20;
 
-/// Most tracks that may be streamed at a time.
-const MAX_TRACKS: usize = 4;
+/// How long a leg lasts that nobody has a handle of: Twilio's limit of a call that was dialled.
+pub(super) const LONGEST: Duration = Duration::from_secs(4 * 3600);
 
-/// Commands that may wait for a stream.
-const COMMANDS: usize = 64;
-
-/// How long a call outlives its length while a stream is still busy sending it.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long a number rings that nobody answers.
+const UNANSWERED: Duration = Duration::from_secs(1);
 
 /// How fast `<Say>` speaks.
 const PER_CHARACTER: Duration = Duration::from_millis(60);
 
 /// Longest `<Say>`.
 const MAX_SAY: Duration = Duration::from_secs(60);
-
-/// For ever.
-const NEVER: Duration = Duration::from_secs(30 * 86_400);
 
 /// A stream under way.
 struct Running {
@@ -63,20 +62,60 @@ enum Flow {
     Over(CallStatus),
 }
 
-/// Why waiting ended.
-#[derive(Eq, PartialEq)]
-enum Woke {
-    Elapsed,
-    StreamEnded,
-    Follow,
-    CallOver,
+/// How a leg begins.
+#[derive(Debug)]
+pub(super) enum Opening {
+    /// It rings while this webhook is asked what to do.
+    Voice(Target),
+    /// It is taken out of a bridge that it was in since it answered.
+    Elsewhere { follow: Follow, answered: Instant },
+    /// A person is called into a conference, and answers after this time; or does not.
+    Person { answers: Option<Duration> },
+}
+
+impl Opening {
+    /// Against what the URLs are resolved of documents that come from nowhere.
+    pub(super) fn url(&self) -> &str {
+        match self {
+            Self::Voice(voice) => &voice.url,
+            Self::Elsewhere { .. } | Self::Person { .. } => "",
+        }
+    }
+}
+
+/// What is asked of a leg.
+#[derive(Debug)]
+pub(super) struct Orders {
+    receiver: mpsc::Receiver<Order>,
+    /// Of a leg that nobody has a handle of: without it the leg would hang up.
+    kept: Option<mpsc::Sender<Order>>,
+}
+
+impl Orders {
+    /// Of a leg that hangs up when its handle is dropped.
+    pub(super) const fn of(receiver: mpsc::Receiver<Order>) -> Self {
+        Self { receiver, kept: None }
+    }
+
+    /// Of a leg without a handle.
+    pub(super) fn kept() -> Self {
+        let (sender, receiver) = order_channel();
+        Self { receiver, kept: Some(sender) }
+    }
+
+    /// For whoever asks something of the leg.
+    pub(super) fn weak(&self) -> mpsc::WeakSender<Order> {
+        let kept = self.kept.as_ref().map(mpsc::Sender::downgrade);
+        kept.unwrap_or_else(|| order_channel().0.downgrade())
+    }
 }
 
 /// A call's leg at Twilio.
 pub(super) struct Leg {
     spec: Arc<CallSpec>,
     sid: CallSid,
-    orders: mpsc::Receiver<Order>,
+    origin: Origin,
+    orders: Orders,
     /// The API asked for another document, and the call has not turned to it yet.
     follow: Option<Follow>,
     shared: Arc<Shared>,
@@ -87,6 +126,12 @@ pub(super) struct Leg {
     tasks: JoinSet<StreamReport>,
     /// When it was answered; not yet while it rings.
     answered: Option<Instant>,
+    /// The leg that it dialled and is bridged with.
+    child: Option<Child>,
+    /// Its place in the conference that it dialled, or was called into.
+    seat: Option<Seat>,
+    /// An application's place in the conference on its other side.
+    far: Option<Seat>,
     hung_up: bool,
     report: CallReport,
 }
@@ -95,11 +140,13 @@ impl Leg {
     pub(super) fn new(
         spec: CallSpec,
         sid: CallSid,
-        orders: mpsc::Receiver<Order>,
+        origin: Origin,
+        orders: Orders,
         shared: Arc<Shared>,
+        reports: Option<Reports>,
     ) -> Self {
         let spec = Arc::new(spec);
-        let (courier, carried) = Courier::start(spec.clone());
+        let (courier, carried) = Courier::start(spec.account.clone());
         let report = CallReport {
             call_sid: sid,
             account_sid: spec.account.sid,
@@ -114,9 +161,10 @@ impl Leg {
             unplayed: Vec::new(),
         };
         Self {
-            statuses: Statuses::new(spec.clone(), courier.clone()),
+            statuses: Statuses::new(spec.clone(), reports, courier.clone()),
             spec,
             sid,
+            origin,
             orders,
             follow: None,
             shared,
@@ -125,24 +173,101 @@ impl Leg {
             running: Vec::new(),
             tasks: JoinSet::new(),
             answered: None,
+            child: None,
+            seat: None,
+            far: None,
             hung_up: false,
             report,
         }
     }
 
+    /// A person's place in the conference that it is called into.
+    pub(super) fn in_conference(self, seat: Seat) -> Self {
+        Self { seat: Some(seat), ..self }
+    }
+
+    /// An application's place in the conference whose sound it gets, and gives.
+    pub(super) fn beside_conference(self, seat: Seat) -> Self {
+        Self { far: Some(seat), ..self }
+    }
+
+    /// Lets it run by itself. What Twilio would log of it is logged.
+    pub(super) fn launch(self, opening: Opening) {
+        let run = self.run(opening);
+        tokio::spawn(async move {
+            let report = run.await;
+            let problems: Vec<String> = report.all_problems().map(Problem::to_string).collect();
+            let (call, status) = (report.call_sid, report.status.as_str());
+            tracing::debug!(%call, status, problems = problems.join("; "), "a leg is over");
+        });
+    }
+
     /// From the first ring to the last callback.
-    pub(super) async fn run(mut self) -> CallReport {
-        let voice = Target { url: self.spec.voice_url.clone(), method: Method::Post };
-        let first = self.first_document(&voice).await;
-        self.report_status(CallStatus::Ringing);
-        let status = match first {
-            Some(document) => self.obey(document).await,
-            None if self.hung_up => CallStatus::NoAnswer,
-            // Twilio answers, says that an application error has occurred, and hangs up.
-            None => CallStatus::Failed,
+    pub(super) async fn run(mut self, opening: Opening) -> CallReport {
+        let status = match opening {
+            Opening::Voice(voice) => self.ring(&voice).await,
+            Opening::Elsewhere { follow, answered } => {
+                self.answered = Some(answered);
+                match self.go(follow).await {
+                    Some(document) => self.obey(document).await,
+                    None => CallStatus::Completed,
+                }
+            }
+            Opening::Person { answers } => self.be_called(answers).await,
         };
         self.report.status = status;
         self.end(status).await
+    }
+
+    async fn ring(&mut self, voice: &Target) -> CallStatus {
+        if matches!(self.origin, Origin::Made { .. }) {
+            self.rings();
+        }
+        let first = self.first_document(voice).await;
+        if self.origin == Origin::Inbound {
+            self.report_status(CallStatus::Ringing);
+        }
+        match first {
+            Some(document) => self.obey(document).await,
+            None if self.hung_up => self.hung_up_status(),
+            // Twilio answers, says that an application error has occurred, and hangs up.
+            None => CallStatus::Failed,
+        }
+    }
+
+    /// A person's telephone rings, and then there is a conference to be in.
+    async fn be_called(&mut self, answers: Option<Duration>) -> CallStatus {
+        self.rings();
+        match self.pass(answers.unwrap_or(UNANSWERED)).await {
+            Flow::Over(status) => return status,
+            Flow::Next if self.seat.is_none() => return CallStatus::Canceled,
+            Flow::Next if answers.is_none() => return CallStatus::NoAnswer,
+            _ => {}
+        }
+        self.answer();
+        let flow = match self.hung_up {
+            true => Flow::Over(CallStatus::Completed),
+            false => self.pass(NEVER).await,
+        };
+        self.seat = None;
+        match flow {
+            Flow::Over(status) => status,
+            Flow::Follow(follow) => match self.go(follow).await {
+                Some(document) => self.obey(document).await,
+                None => CallStatus::Completed,
+            },
+            Flow::Next | Flow::Document(..) => CallStatus::Completed,
+        }
+    }
+
+    /// A leg that the API made was asked for, and rings.
+    fn rings(&mut self) {
+        self.report_status(CallStatus::Initiated);
+        for seat in self.seat.iter().chain(&self.far) {
+            seat.ring();
+        }
+        self.on_line(Line::rings);
+        self.report_status(CallStatus::Ringing);
     }
 
     async fn first_document(&mut self, voice: &Target) -> Option<Document> {
@@ -163,7 +288,7 @@ impl Leg {
     /// Asks for a document. None: there is none, and the problems say why; or the caller has hung up.
     async fn fetch(&mut self, what: &str, target: &Target, more: Params, token: Uuid) -> Option<Document> {
         let status = if self.answered.is_some() { CallStatus::InProgress } else { CallStatus::Ringing };
-        let mut params = form::of_call(&self.spec, self.sid, status);
+        let mut params = form::of_call(&self.spec, &self.origin, self.sid, status);
         params.extend(more);
         let spec = self.spec.clone();
         let request = webhook::request(&spec.account, what, target, &params, token);
@@ -172,7 +297,7 @@ impl Leg {
             // The caller may hang up while the server thinks.
             tokio::select! {
                 answered = &mut request => break answered,
-                order = self.orders.recv(), if !self.hung_up => self.take(order),
+                order = self.orders.receiver.recv(), if !self.hung_up => self.take(order),
             }
         };
         let document = webhook::twiml(&report, answer);
@@ -253,13 +378,13 @@ impl Leg {
                         self.stop_stream(sid);
                         self.turn()
                     }
-                    Woke::Elapsed | Woke::StreamEnded => match action {
+                    _ => match action {
                         Some(target) => Flow::Document(target, form::of_stream(sid)),
                         None => Flow::Next,
                     },
                 }
             }
-            Verb::Dial { action, time_limit } => self.dial(action, time_limit).await,
+            Verb::Dial(dial) => self.dial(dial).await,
             Verb::Say { text } => {
                 let spoken = PER_CHARACTER * u32::try_from(text.chars().count()).unwrap_or(u32::MAX / 100);
                 self.pass(spoken.min(MAX_SAY)).await
@@ -276,137 +401,28 @@ impl Leg {
         }
     }
 
-    async fn pass(&mut self, time: Duration) -> Flow {
-        match self.wait(time, None).await {
-            Woke::CallOver if self.answered.is_none() => Flow::Over(CallStatus::NoAnswer),
-            Woke::CallOver => Flow::Over(CallStatus::Completed),
-            Woke::Follow => self.turn(),
-            Woke::Elapsed | Woke::StreamEnded => Flow::Next,
-        }
-    }
-
-    async fn dial(&mut self, action: Option<Target>, time_limit: Option<Duration>) -> Flow {
-        match self.wait(self.spec.agent_rings, None).await {
-            Woke::CallOver => return Flow::Over(CallStatus::Completed),
-            Woke::Follow => return self.turn(),
-            Woke::Elapsed | Woke::StreamEnded => {}
-        }
-        self.shared.answered.store(true, Ordering::Release);
-        let begun = Instant::now();
-        match self.wait(time_limit.unwrap_or(NEVER), None).await {
-            Woke::CallOver => return Flow::Over(CallStatus::Completed),
-            Woke::Follow => return self.turn(),
-            Woke::Elapsed | Woke::StreamEnded => {}
-        }
-        match action {
-            Some(target) => Flow::Document(target, form::of_dial(new_sid(CallSid::PREFIX), begun.elapsed())),
-            None => Flow::Next,
-        }
-    }
-
     fn answer(&mut self) {
-        self.answered = Some(Instant::now());
+        let now = Instant::now();
+        self.answered = Some(now);
         self.on_line(Line::answered);
         self.report_status(CallStatus::InProgress);
-    }
-
-    /// Sets a stream up in the background. None: it is not allowed, and the problems say why.
-    fn start(&mut self, plan: twiml::Stream, bidirectional: bool) -> Option<StreamSid> {
-        let stream: StreamSid = new_sid(StreamSid::PREFIX);
-        let tracks = if plan.tracks == Tracks::Both { 2 } else { 1 };
-        let used: usize = self.running.iter().map(|running| running.tracks).sum();
-        if used + tracks > MAX_TRACKS {
-            self.report
-                .problems
-                .push(Problem::new(31941, format!("more than {MAX_TRACKS} tracks at a time")));
-            return None;
+        if self.seat.is_some() {
+            self.shared.answered.store(true, Ordering::Release);
+            self.shared.begin();
         }
-        let ids = Ids { account: self.spec.account.sid, call: self.sid, stream };
-        let left = |length: Duration| match (self.report.streams.is_empty(), self.running.is_empty()) {
-            (true, true) => length,
-            _ => length.saturating_sub(self.answered.map_or(Duration::ZERO, |at| at.elapsed())),
-        };
-        let task = Stream {
-            spec: self.spec.clone(),
-            ids,
-            plan,
-            bidirectional,
-            length: self.spec.length.map(left),
-            shared: self.shared.clone(),
-            courier: self.courier.clone(),
-        };
-        let name = task.name();
-        if self.running.iter().any(|running| running.name == name) {
-            let text = format!("a stream called {name:?} is there already");
-            self.report.problems.push(Problem::new(12200, text));
-            return None;
+        for seat in self.seat.iter().chain(&self.far) {
+            // It may have ended while this one rang.
+            self.hung_up |= seat.enter(now).is_err();
         }
-        let (commands, receiver) = mpsc::channel(COMMANDS);
-        self.on_line(|line| line.stream_began(stream, &name));
-        self.running.push(Running { sid: stream, name, tracks, commands });
-        self.tasks.spawn(task.run(receiver));
-        Some(stream)
-    }
-
-    /// Lets `time` pass, or until this stream has ended, or until the call is over.
-    async fn wait(&mut self, time: Duration, stream: Option<StreamSid>) -> Woke {
-        let until = Instant::now() + time;
-        loop {
-            if self.hung_up {
-                return Woke::CallOver;
-            }
-            if self.follow.is_some() {
-                return Woke::Follow;
-            }
-            let over = self.over_at();
-            let first = over.map_or(until, |over| over.min(until));
-            tokio::select! {
-                order = self.orders.recv() => self.take(order),
-                Some(ended) = self.tasks.join_next() => {
-                    let ended = self.note(ended);
-                    if ended.is_some() && ended == stream {
-                        return if self.hung_up { Woke::CallOver } else { Woke::StreamEnded };
-                    }
-                }
-                () = sleep_until(first.into()) => match over {
-                    Some(over) if over <= until => self.hung_up = true,
-                    _ => return Woke::Elapsed,
-                },
-            }
-        }
-    }
-
-    /// When the caller hangs up, by the clock.
-    fn over_at(&self) -> Option<Instant> {
-        let over = self.answered? + self.spec.length?;
-        Some(if self.running.is_empty() { over } else { over + GRACE })
-    }
-
-    /// Takes a stream that has ended. One that sent the whole length of the call ends the call.
-    fn note(&mut self, ended: Result<StreamReport, tokio::task::JoinError>) -> Option<StreamSid> {
-        let report = match ended {
-            Ok(report) => report,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The whole runtime ends, and nobody waits for the report.
-                Err(_cancelled) => return None,
-            },
-        };
-        let sid = report.stream_sid;
-        self.running.retain(|running| running.sid != sid);
-        self.on_line(|line| line.stream_ended(sid));
-        self.hung_up |= report.end == StreamEnd::CallOver;
-        self.report.streams.push(report);
-        Some(sid)
     }
 
     fn report_status(&mut self, status: CallStatus) {
-        let mut params = form::of_call(&self.spec, self.sid, status);
+        let mut params = form::of_call(&self.spec, &self.origin, self.sid, status);
         params.push(("CallbackSource", "call-progress-events".into()));
         // The year has four digits, so this cannot fail.
         let now = OffsetDateTime::now_utc().format(&Rfc2822).unwrap_or_default();
         params.push(("Timestamp", now));
-        if !matches!(status, CallStatus::Ringing | CallStatus::InProgress) {
+        if !matches!(status, CallStatus::Initiated | CallStatus::Ringing | CallStatus::InProgress) {
             let seconds = self.report.duration_ms.div_ceil(1000);
             params.push(("CallDuration", seconds.to_string()));
             // In minutes, as they are billed.
@@ -419,6 +435,8 @@ impl Leg {
         if let Some(answered) = self.answered {
             self.report.duration_ms = u64::try_from(answered.elapsed().as_millis()).unwrap_or(u64::MAX);
         }
+        self.seat = None;
+        self.far = None;
         self.tell_all(Command::HangUp);
         while let Some(ended) = self.tasks.join_next().await {
             self.note(ended);
@@ -440,6 +458,7 @@ impl Leg {
                 // Cancelled: the whole runtime ends, and nobody waits for the report.
             }
         }
+        self.shared.over();
         self.report
     }
 }

@@ -6,11 +6,13 @@
 //! never reconnects, throws audio away when the server reads too slowly, and goes wrong on request.
 
 mod call;
+mod conference;
 mod courier;
 mod crowd;
 mod exchange;
 mod form;
 mod leg;
+mod origin;
 mod pacer;
 mod played;
 mod playout;
@@ -20,6 +22,7 @@ mod socket;
 mod spec;
 mod stream;
 mod twiml;
+mod voice;
 mod webhook;
 mod wire;
 mod xml;

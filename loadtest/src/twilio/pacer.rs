@@ -125,8 +125,13 @@ impl Pacer {
         self.stalled = stalled;
     }
 
-    /// Sends the messages of the next frame.
-    pub(super) fn tick(&mut self, send: &mut impl FnMut(&str)) -> Next {
+    /// Sends the messages of the next frame. `live` writes what a track carries, or says false: then that is what the
+    /// call's own party says.
+    pub(super) fn tick(
+        &mut self,
+        live: &mut impl FnMut(Track, &mut [u8]) -> bool,
+        send: &mut impl FnMut(&str),
+    ) -> Next {
         let frame = self.frame;
         let number = frame + 1;
         let at = self.position();
@@ -144,7 +149,7 @@ impl Pacer {
             self.sent.skipped += self.track_count();
             return Next::Tick;
         }
-        self.write_frame(frame);
+        self.write_frame(frame, live);
         if strikes(self.faults.reorder_every, number) && self.held.is_empty() {
             self.sent.reordered += self.track_count();
             std::mem::swap(&mut self.batch, &mut self.held);
@@ -195,7 +200,7 @@ impl Pacer {
         })
     }
 
-    fn write_frame(&mut self, frame: u64) {
+    fn write_frame(&mut self, frame: u64, live: &mut impl FnMut(Track, &mut [u8]) -> bool) {
         self.batch.clear();
         let timestamp = self.first_timestamp_ms + frame * self.frame_ms;
         // Twilio's example has the outbound message first.
@@ -210,6 +215,7 @@ impl Pacer {
             *count += 1;
             let spoken = self.ahead.and_then(|ahead| frame.checked_add_signed(ahead));
             match spoken {
+                _ if live(track, &mut self.ulaw) => {}
                 Some(frame) => audio.fill(frame * self.frame_ms * PER_MS, self.loop_audio, &mut self.ulaw),
                 None => self.ulaw.fill(ulaw::SILENCE),
             }

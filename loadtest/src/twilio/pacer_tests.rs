@@ -165,7 +165,7 @@ fn bad_messages_come_between_good_ones_and_change_no_number() {
     let mut pacer = with(Faults { bad_every: nth(2), ..Faults::default() });
     let mut texts = Vec::new();
     for _ in 0..6 {
-        pacer.tick(&mut |text| texts.push(text.to_owned()));
+        pacer.tick(&mut |_, _| false, &mut |text| texts.push(text.to_owned()));
     }
     assert_eq!(texts.len(), 9);
     assert_eq!(pacer.sent().bad, 3);
@@ -234,7 +234,7 @@ fn nth(n: u32) -> Option<NonZeroU32> {
 }
 
 fn tick(pacer: &mut Pacer, sent: &mut Vec<Media>) -> Next {
-    pacer.tick(&mut |text| sent.push(media(text)))
+    pacer.tick(&mut |_, _| false, &mut |text| sent.push(media(text)))
 }
 
 /// The messages of the next `ticks` frames.
@@ -256,4 +256,26 @@ fn media(text: &str) -> Media {
 
 fn timestamps(sent: &[Media]) -> Vec<u64> {
     sent.iter().map(|media| media.2).collect()
+}
+
+#[test]
+fn what_is_live_takes_the_place_of_what_is_known() {
+    let spec = spec().saying(Audio::ulaw(vec![1; 1600]), Audio::ulaw(vec![2; 1600]));
+    let mut pacer = pacer(&spec, Tracks::Both, None);
+    pacer.talk(Duration::ZERO, Duration::ZERO);
+    let mut sent = Vec::new();
+    for is_live in [false, true, false] {
+        let live = &mut |track, out: &mut [u8]| {
+            let live = is_live && track == Track::Outbound;
+            if live {
+                out.fill(9);
+            }
+            live
+        };
+        pacer.tick(live, &mut |text| sent.push(media(text)));
+    }
+    let heard: Vec<(&str, u8)> = sent.iter().map(|(track, .., audio)| (track.as_str(), audio[0])).collect();
+    let (outbound, inbound) = ("outbound", "inbound");
+    let expected = [(outbound, 2), (inbound, 1), (outbound, 9), (inbound, 1), (outbound, 2), (inbound, 1)];
+    assert_eq!(heard, expected);
 }

@@ -12,6 +12,8 @@ pub(super) const MAX_PROBLEMS: usize = 100;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallStatus {
+    /// It was asked for, and does not ring yet. Only a call that the API made.
+    Initiated,
     /// It rings: the voice webhook is asked what to do.
     Ringing,
     /// It was answered.
@@ -24,18 +26,22 @@ pub enum CallStatus {
     NoAnswer,
     /// It could not be connected.
     Failed,
+    /// It was ended before it was answered, by whoever placed it.
+    Canceled,
 }
 
 impl CallStatus {
     /// The word for it on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Initiated => "initiated",
             Self::Ringing => "ringing",
             Self::InProgress => "in-progress",
             Self::Completed => "completed",
             Self::Busy => "busy",
             Self::NoAnswer => "no-answer",
             Self::Failed => "failed",
+            Self::Canceled => "canceled",
         }
     }
 }

@@ -253,13 +253,18 @@ impl Live<'_> {
             self.life.worst_late = self.life.worst_late.max(late);
             self.life.late_frames += u64::from(late > LATE);
             self.begin_conversation();
+            let shared = &self.stream.shared;
+            let heard = self.opened + self.pacer.position();
             let Self { socket, pacer, .. } = self;
             let (mut overflow, mut failed) = (0, None);
-            let next = pacer.tick(&mut |text| match socket.send(text) {
-                Ok(true) => {}
-                Ok(false) => overflow += 1,
-                Err(error) => failed = Some(error),
-            });
+            let next =
+                pacer.tick(&mut |track, out| shared.carried(track, heard, out), &mut |text| match socket
+                    .send(text)
+                {
+                    Ok(true) => {}
+                    Ok(false) => overflow += 1,
+                    Err(error) => failed = Some(error),
+                });
             if let Some(error) = failed {
                 return Err(error);
             }
@@ -363,7 +368,7 @@ impl Live<'_> {
                 self.life.received.media += 1;
                 self.life.received.media_bytes += ulaw.len() as u64;
                 let begins = self.playout.media(now, ulaw.len());
-                self.stream.shared.played.add(begins, &ulaw);
+                self.stream.shared.played.add(now, begins, &ulaw);
             }
             Said::Mark(name) => {
                 self.life.received.marks += 1;

@@ -3,10 +3,13 @@
 //! Names are case-sensitive. What the schema does not know is a warning (12200) and is passed over; a
 //! stream that cannot work is refused with its own error, and the rest of the document goes on.
 
+mod dial;
+
 use std::time::Duration;
 
 use url::Url;
 
+pub(super) use self::dial::{Dial, Whom};
 use super::report::{MAX_PROBLEMS, Problem};
 use super::xml::{self, Element};
 
@@ -36,7 +39,7 @@ pub(super) enum Verb {
     Start(Stream),
     Stop { name: String },
     Connect { stream: Stream, action: Option<Target> },
-    Dial { action: Option<Target>, time_limit: Option<Duration> },
+    Dial(Dial),
     Say { text: String },
     Pause(Duration),
     Redirect(Target),
@@ -58,6 +61,15 @@ pub(super) enum Method {
     Get,
     #[default]
     Post,
+}
+
+impl Method {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
 }
 
 /// Which tracks a stream carries.
@@ -160,23 +172,6 @@ impl Parser<'_> {
             "ConversationRelay" => Some(Verb::Unplayed(child.name.clone())),
             name => self.warn(format!("<{name}> cannot stand in <Connect>")),
         }
-    }
-
-    fn dial(&mut self, element: &Element) -> Option<Verb> {
-        const NOUNS: &[&str] = &["Application", "Client", "Conference", "Number", "Queue", "Sim", "Sip"];
-        for child in &element.children {
-            if !NOUNS.contains(&child.name.as_str()) {
-                self.note(format!("<{}> cannot stand in <Dial>", child.name));
-            }
-        }
-        let nouns = element.children.iter().filter(|child| NOUNS.contains(&child.name.as_str()));
-        let mut targets = nouns.map(|noun| noun.text.trim()).chain([element.text.trim()]);
-        if targets.all(str::is_empty) {
-            self.document.problems.push(Problem::new(13223, "<Dial> without a number"));
-            return None;
-        }
-        let time_limit = self.seconds(element, "timeLimit");
-        Some(Verb::Dial { action: self.action(element), time_limit })
     }
 
     fn stream(&mut self, element: &Element, unidirectional: bool) -> Option<Stream> {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::twilio::conference::{Beep, Callback, Terms};
 
 const BASE: &str = "https://control.example.com/api/twilio/voice";
 
@@ -28,7 +29,7 @@ fn the_documented_monitor_document_is_understood() {
         callback: Some(Target { url: "https://cp.example.com/twilio/stream".into(), method: Method::Post }),
         parameters: vec![("tenant".into(), "t1".into())],
     };
-    assert_eq!(document.verbs, [Verb::Start(stream), Verb::Dial { action: None, time_limit: None }]);
+    assert_eq!(document.verbs, [Verb::Start(stream), dial("+15550100", None, None)]);
 }
 
 #[test]
@@ -51,9 +52,9 @@ fn every_verb_is_understood() {
         ("<Stop><Stream name='a'/></Stop>", Verb::Stop { name: "a".into() }),
         (
             "<Dial timeLimit='60' action='/done' method='GET'><Number>+15550100</Number></Dial>",
-            Verb::Dial { action: get("https://control.example.com/done"), time_limit: Some(secs(60)) },
+            dial("+15550100", get("https://control.example.com/done"), Some(secs(60))),
         ),
-        ("<Dial><Client>anna</Client></Dial>", Verb::Dial { action: None, time_limit: None }),
+        ("<Dial><Client>anna</Client></Dial>", dial("anna", None, None)),
         ("<Gather><Say>?</Say></Gather>", Verb::Unplayed("Gather".into())),
         (
             "<Connect action='/next' method='GET'><Stream url='wss://h/p'/></Connect>",
@@ -189,4 +190,51 @@ fn say(text: &str) -> Verb {
 
 fn plain(url: &str) -> Stream {
     Stream { name: None, url: url.into(), tracks: Tracks::Inbound, callback: None, parameters: Vec::new() }
+}
+
+#[test]
+fn a_conference_is_dialled_on_its_terms() {
+    let terms = |attributes: &str| {
+        let text =
+            format!("<Response><Dial><Conference {attributes}> room 1 </Conference></Dial></Response>");
+        let mut document = parse(&text, "https://control.example.com/voice").unwrap();
+        let codes: Vec<u32> = document.problems.iter().map(|problem| problem.code).collect();
+        match document.verbs.pop() {
+            Some(Verb::Dial(Dial { whom: Whom::Conference { name, terms }, .. })) => {
+                assert_eq!(name, "room 1");
+                (Some(*terms), codes)
+            }
+            None => (None, codes),
+            other => panic!("{other:?}"),
+        }
+    };
+    let usual = Terms::default();
+    assert_eq!(terms("waitUrl=''"), (Some(usual.clone()), vec![]));
+    let coached = "CA0123456789abcdef0123456789abcdef";
+    let all = format!(
+        "muted='true' beep='onExit' coach='{coached}' startConferenceOnEnter='false' endConferenceOnExit='true' \
+         participantLabel='anna' maxParticipants='3' statusCallback='/told' statusCallbackEvent='join leave'"
+    );
+    let target = Target { url: "https://control.example.com/told".to_owned(), method: Method::Post };
+    let expected = Terms {
+        label: Some("anna".to_owned()),
+        muted: true,
+        beep: Beep::Exit,
+        starts: false,
+        ends: true,
+        coaches: coached.parse().ok(),
+        limit: 3,
+        callback: Some(Callback { target, events: vec!["join".to_owned(), "leave".to_owned()] }),
+    };
+    assert_eq!(terms(&all), (Some(expected), vec![]));
+    for odd in ["muted='yes'", "beep='once'", "maxParticipants='1'", "maxParticipants='251'", "mute='true'"] {
+        assert_eq!(terms(odd), (Some(usual.clone()), vec![12200]), "{odd}");
+    }
+    assert_eq!(terms("coach='anna'"), (None, vec![12200]), "everybody would hear what is for one");
+    assert_eq!(terms("").1, Vec::<u32>::new());
+}
+
+/// A `<Dial>` of a number.
+fn dial(number: &str, action: Option<Target>, time_limit: Option<Duration>) -> Verb {
+    Verb::Dial(Dial { whom: Whom::Number(number.to_owned()), action, timeout: None, time_limit })
 }

@@ -7,6 +7,8 @@ mod command;
 mod crowds;
 mod ears;
 mod faults;
+mod legs;
 mod measuring;
+mod office;
 mod server;
 mod speaking;

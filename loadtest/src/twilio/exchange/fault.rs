@@ -38,6 +38,13 @@ pub struct ApiRequest {
 }
 
 impl ApiRequest {
+    /// All values of a field, with spaces between them.
+    pub(super) fn all(&self, name: &str) -> String {
+        let values: Vec<&str> =
+            self.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str()).collect();
+        values.join(" ")
+    }
+
     /// The value of a field that is there.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())

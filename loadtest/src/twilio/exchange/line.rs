@@ -7,6 +7,7 @@ use time::format_description::well_known::Rfc2822;
 use tokio::sync::mpsc;
 
 use crate::twilio::call::Order;
+use crate::twilio::origin::Origin;
 use crate::twilio::report::CallStatus;
 use crate::twilio::spec::CallSpec;
 use crate::twilio::twiml::Target;
@@ -16,6 +17,7 @@ use crate::twilio::twiml::Target;
 pub(in crate::twilio) struct Line {
     pub(super) account: AccountSid,
     pub(super) sid: CallSid,
+    pub(super) origin: Origin,
     pub(super) from: String,
     pub(super) to: String,
     pub(super) began: OffsetDateTime,
@@ -55,19 +57,32 @@ impl RecordingLine {
 }
 
 impl Line {
-    pub(in crate::twilio) fn new(spec: &CallSpec, sid: CallSid, orders: mpsc::WeakSender<Order>) -> Self {
+    pub(in crate::twilio) fn new(
+        spec: &CallSpec,
+        sid: CallSid,
+        origin: Origin,
+        orders: mpsc::WeakSender<Order>,
+    ) -> Self {
         Self {
             account: spec.account.sid,
             sid,
             from: spec.from.clone(),
             to: spec.to.clone(),
+            status: match origin {
+                Origin::Made { .. } => CallStatus::Initiated,
+                Origin::Inbound | Origin::Dialled { .. } => CallStatus::Ringing,
+            },
+            origin,
             began: OffsetDateTime::now_utc(),
-            status: CallStatus::Ringing,
             end: None,
             streams: Vec::new(),
             recordings: Vec::new(),
             orders,
         }
+    }
+
+    pub(in crate::twilio) fn rings(&mut self) {
+        self.status = CallStatus::Ringing;
     }
 
     pub(in crate::twilio) fn answered(&mut self) {
@@ -90,8 +105,20 @@ impl Line {
         }
     }
 
+    pub(super) const fn is_inbound(&self) -> bool {
+        matches!(self.origin, Origin::Inbound)
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.end.is_some()
+    }
+
+    /// How it stands, as the API says it.
+    pub(super) const fn status(&self) -> &'static str {
+        match self.status {
+            CallStatus::Initiated => "queued",
+            status => status.as_str(),
+        }
     }
 
     fn uri(&self) -> String {
@@ -104,19 +131,19 @@ impl Line {
         json!({
             "sid": self.sid,
             "account_sid": self.account,
-            "parent_call_sid": null,
+            "parent_call_sid": self.origin.parent(),
             "to": self.to,
             "to_formatted": self.to,
             "from": self.from,
             "from_formatted": self.from,
             "phone_number_sid": null,
-            "status": self.status.as_str(),
+            "status": self.status(),
             "start_time": rfc2822(self.began),
             "end_time": self.end.map(|(at, _)| rfc2822(at)),
             "duration": self.end.map(|(_, seconds)| seconds.to_string()),
             "price": null,
             "price_unit": "USD",
-            "direction": "inbound",
+            "direction": self.origin.direction(),
             "answered_by": null,
             "api_version": "2010-04-01",
             "forwarded_from": null,
@@ -166,7 +193,7 @@ impl Line {
     }
 }
 
-fn rfc2822(time: OffsetDateTime) -> String {
+pub(super) fn rfc2822(time: OffsetDateTime) -> String {
     // The year has four digits, so this cannot fail.
     time.format(&Rfc2822).unwrap_or_default()
 }

@@ -4,8 +4,12 @@
 //! A call is known to an exchange when its [`CallSpec`](super::CallSpec) names it.
 
 mod answer;
+mod applications;
+mod callees;
+mod conferences;
 mod fault;
 mod line;
+mod people;
 mod recording;
 mod routes;
 
@@ -13,16 +17,21 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use axum::Router;
 use common::CallSid;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
+use self::applications::Applications;
 use self::fault::Faults;
 pub use self::fault::{ApiRequest, Fault};
 pub(super) use self::line::Line;
+use self::people::People;
+use super::conference::Rooms;
 use super::spec::Account;
+use crate::audio::Audio;
 
 /// Calls that are remembered; of more the oldest that are over are forgotten.
 const MAX_LINES: usize = 10_000;
@@ -31,13 +40,17 @@ const MAX_LINES: usize = 10_000;
 #[derive(Clone)]
 pub struct Exchange {
     shared: Arc<Shared>,
-    _server: Arc<Server>,
+    /// None: of a call that lives in it, which does not keep it going.
+    _server: Option<Arc<Server>>,
 }
 
 struct Shared {
     url: String,
     accounts: Vec<Account>,
     lines: Mutex<BTreeMap<u64, Line>>,
+    rooms: Rooms,
+    applications: Applications,
+    people: People,
     faults: Mutex<Faults>,
 }
 
@@ -67,11 +80,14 @@ impl Exchange {
             url: format!("http://{}", listener.local_addr()?),
             accounts,
             lines: Mutex::default(),
+            rooms: Rooms::default(),
+            applications: Applications::default(),
+            people: People::default(),
             faults: Mutex::default(),
         });
         let router = Router::new().fallback(routes::serve).with_state(shared.clone());
         let task = tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(Self { shared, _server: Arc::new(Server(task.abort_handle())) })
+        Ok(Self { shared, _server: Some(Arc::new(Server(task.abort_handle()))) })
     }
 
     /// The base of the API: `http://127.0.0.1:…`.
@@ -99,16 +115,31 @@ impl Exchange {
         self.shared.lines().retain(|_, line| line.sid != call);
     }
 
+    /// From now on somebody answers when a conference calls this number, E.164, and says this.
+    pub fn person(&self, number: &str, audio: Audio) {
+        self.shared.people.add(number, audio);
+    }
+
+    /// What the person at this number has heard up to now, from [`person_played_since`](Self::person_played_since) on,
+    /// as PCM at 8 kHz. Nothing, if nobody is there.
+    pub fn person_played(&self, number: &str) -> Vec<i16> {
+        let person = self.shared.people.at(number);
+        person.map(|person| person.played.until(Instant::now())).unwrap_or_default()
+    }
+
+    /// When the first sample of [`person_played`](Self::person_played) was.
+    pub fn person_played_since(&self, number: &str) -> Option<Instant> {
+        self.shared.people.at(number).map(|person| person.played.since())
+    }
+
     /// Puts a call on the list.
     pub(super) fn add(&self, line: Line) {
-        let mut lines = self.shared.lines();
-        let next = lines.last_key_value().map_or(0, |(number, _)| number + 1);
-        if lines.len() >= MAX_LINES
-            && let Some(oldest) = lines.iter().find(|(_, line)| line.is_over()).map(|(&number, _)| number)
-        {
-            lines.remove(&oldest);
-        }
-        lines.insert(next, line);
+        self.shared.add(line);
+    }
+
+    /// Its conferences.
+    pub(super) fn rooms(&self) -> &Rooms {
+        &self.shared.rooms
     }
 
     /// Changes what stands there of a call, if it still does.
@@ -123,6 +154,18 @@ impl Exchange {
 }
 
 impl Shared {
+    /// Puts a call on the list.
+    fn add(&self, line: Line) {
+        let mut lines = self.lines();
+        let next = lines.last_key_value().map_or(0, |(number, _)| number + 1);
+        if lines.len() >= MAX_LINES
+            && let Some(oldest) = lines.iter().find(|(_, line)| line.is_over()).map(|(&number, _)| number)
+        {
+            lines.remove(&oldest);
+        }
+        lines.insert(next, line);
+    }
+
     fn lines(&self) -> MutexGuard<'_, BTreeMap<u64, Line>> {
         // Each change is whole, so a panic elsewhere spoils nothing.
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)

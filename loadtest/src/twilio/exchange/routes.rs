@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::{AccountSid, CallSid, StreamSid};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -17,6 +18,7 @@ use super::fault::{ApiRequest, Fault};
 use super::{Shared, recording};
 use crate::twilio::call::{Follow, Order};
 use crate::twilio::report::CallStatus;
+use crate::twilio::spec::Account;
 use crate::twilio::stream::Command;
 use crate::twilio::twiml::{self, Method, Target};
 
@@ -27,7 +29,7 @@ const MAX_BODY: usize = 64 * 1024;
 const MAX_TWIML: usize = 4000;
 
 /// In front of an account.
-const ACCOUNTS: &str = "/2010-04-01/Accounts/";
+pub(super) const ACCOUNTS: &str = "/2010-04-01/Accounts/";
 
 pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
@@ -86,10 +88,10 @@ impl Shared {
 }
 
 /// A request of an account that showed its token.
-struct Asked<'a> {
-    shared: &'a Arc<Shared>,
-    account: AccountSid,
-    request: &'a ApiRequest,
+pub(super) struct Asked<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) account: AccountSid,
+    pub(super) request: &'a ApiRequest,
 }
 
 impl Asked<'_> {
@@ -115,9 +117,34 @@ impl Asked<'_> {
             ("DELETE", ["Recordings", recording]) => {
                 recording::delete(self.shared, self.account, sid(recording)?)
             }
-            (_, ["Calls" | "Recordings", ..]) => Err(Refusal::METHOD),
+            ("GET", ["Conferences"]) => self.conferences(),
+            ("GET", ["Conferences", conference]) => self.conference(conference),
+            ("POST", ["Conferences", conference]) => self.update_conference(conference),
+            ("GET", ["Conferences", conference, "Participants"]) => self.participants(&segment(conference)?),
+            ("POST", ["Conferences", conference, "Participants"]) => self.call_in(&segment(conference)?),
+            (method, ["Conferences", conference, "Participants", who]) => {
+                let (conference, who) = (segment(conference)?, segment(who)?);
+                match method {
+                    "GET" => self.participant(&conference, &who),
+                    "POST" => self.update_participant(&conference, &who),
+                    "DELETE" => self.remove_participant(&conference, &who),
+                    _ => Err(Refusal::METHOD),
+                }
+            }
+            ("GET", ["Applications"]) => self.applications(),
+            ("POST", ["Applications"]) => self.new_application(),
+            ("GET", ["Applications", application]) => self.application(application),
+            ("POST", ["Applications", application]) => self.update_application(application),
+            ("DELETE", ["Applications", application]) => self.delete_application(application),
+            (_, ["Calls" | "Recordings" | "Conferences" | "Applications", ..]) => Err(Refusal::METHOD),
             _ => Err(Refusal::NOT_FOUND),
         }
+    }
+
+    /// The account itself, with its secret.
+    pub(super) fn account(&self) -> Result<Account, Refusal> {
+        let mut accounts = self.shared.accounts.iter();
+        accounts.find(|known| known.sid == self.account).cloned().ok_or(Refusal::NOT_FOUND)
     }
 
     /// A call of this account.
@@ -139,7 +166,8 @@ impl Asked<'_> {
         let lines = self.shared.lines();
         let calls = lines.values().rev().filter(|line| {
             line.account == self.account
-                && is_wanted("Status", line.status.as_str())
+                && is_wanted("Status", line.status())
+                && is_wanted("ParentCallSid", line.origin.parent().as_ref().map_or("", CallSid::as_str))
                 && is_wanted("To", &line.to)
                 && is_wanted("From", &line.from)
         });
@@ -151,8 +179,8 @@ impl Asked<'_> {
         let order = match (self.request.get("Status"), self.request.get("Twiml"), self.request.get("Url")) {
             (Some("completed"), ..) => Order::Tell(Command::HangUp),
             (Some("canceled"), ..) => {
-                let rings = self.shared.change(call, |line| line.status == CallStatus::Ringing);
-                if rings != Some(true) {
+                let rings = |line: &mut super::Line| !line.is_over() && line.status != CallStatus::InProgress;
+                if self.shared.change(call, rings) != Some(true) {
                     return Err(Refusal::CALL_STATE);
                 }
                 Order::Tell(Command::HangUp)
@@ -164,6 +192,12 @@ impl Asked<'_> {
             (None, None, Some(url)) => Order::Follow(Follow::Url(self.target(url, "Method"))),
             _ => return Err(Refusal::invalid("one of Status, Twiml and Url, please")),
         };
+        let is_elsewhere = matches!(order, Order::Follow(_));
+        let dials = |line: &mut super::Line| !line.is_inbound() && line.status != CallStatus::InProgress;
+        if is_elsewhere && self.shared.change(call, dials) == Some(true) {
+            // Nobody has answered who could go anywhere.
+            return Err(Refusal::CALL_STATE);
+        }
         self.send(call, order)?;
         // As at Twilio, the answer may still say in-progress: an end takes a moment.
         self.fetch(call)
@@ -241,7 +275,7 @@ impl Asked<'_> {
         orders.try_send(order).map_err(|_| Refusal::CALL_STATE)
     }
 
-    fn target(&self, url: &str, method: &str) -> Target {
+    pub(super) fn target(&self, url: &str, method: &str) -> Target {
         let is_get = self.request.get(method).is_some_and(|word| word.eq_ignore_ascii_case("GET"));
         Target { url: url.to_owned(), method: if is_get { Method::Get } else { Method::Post } }
     }
@@ -249,4 +283,9 @@ impl Asked<'_> {
 
 fn sid<S: FromStr>(text: &str) -> Result<S, Refusal> {
     text.parse().map_err(|_| Refusal::NOT_FOUND)
+}
+
+/// A part of a path that somebody chose: the name of a conference, the label of a participant.
+fn segment(text: &str) -> Result<String, Refusal> {
+    percent_decode_str(text).decode_utf8().map(Into::into).map_err(|_| Refusal::NOT_FOUND)
 }

@@ -1,12 +1,10 @@
 //! What a leg does when the test or the API asks for it.
 
-use common::StreamSid;
 use uuid::Uuid;
 
-use super::{Flow, Leg, send};
+use super::{Flow, Leg};
 use crate::twilio::call::{Follow, Order};
 use crate::twilio::exchange::Line;
-use crate::twilio::report::Problem;
 use crate::twilio::stream::Command;
 use crate::twilio::twiml::{self, Document};
 use crate::twilio::webhook::Params;
@@ -51,29 +49,6 @@ impl Leg {
                 self.report.problems.push(problem);
                 None
             }
-        }
-    }
-
-    pub(super) fn stop_stream(&self, stream: StreamSid) {
-        for running in self.running.iter().filter(|running| running.sid == stream) {
-            send(&running.commands, Command::Stop);
-        }
-    }
-
-    /// `<Stop>`: ends the stream of this name.
-    pub(super) fn stop(&mut self, name: &str) {
-        match self.running.iter().find(|running| running.name == name) {
-            Some(running) => send(&running.commands, Command::Stop),
-            None => {
-                let text = format!("<Stop>: there is no stream called {name:?}");
-                self.report.problems.push(Problem::new(12200, text));
-            }
-        }
-    }
-
-    pub(super) fn tell_all(&self, command: Command) {
-        for running in &self.running {
-            send(&running.commands, command);
         }
     }
 
