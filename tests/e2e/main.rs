@@ -5,7 +5,7 @@
 mod apart;
 mod bot;
 mod commands;
-// mod conference;
+mod conference;
 mod cut_off;
 mod hearing;
 mod installation;

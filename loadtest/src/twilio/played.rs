@@ -229,7 +229,7 @@ mod tests {
     fn ten_minutes_are_kept_and_a_server_may_be_ten_ahead() {
         let t0 = Instant::now();
         let played = Played::new(t0);
-        let minutes = |minutes| t0 + Duration::from_secs(60 * minutes);
+        let minutes = |minutes: u64| t0 + Duration::from_secs(60 * minutes);
         played.add(t0, t0, &[1; MAX]);
         played.add(t0, t0, &[2; 1]);
         assert_eq!(played.line().end(), MAX, "no further ahead");

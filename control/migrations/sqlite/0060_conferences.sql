@@ -17,5 +17,25 @@ CREATE TABLE side_legs (
     node BLOB,
     PRIMARY KEY (tenant_id, call_id, kind),
     FOREIGN KEY (tenant_id, call_id) REFERENCES calls (tenant_id, id) ON DELETE CASCADE
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX side_legs_by_sid ON side_legs (tenant_id, call_sid);
+
+-- A route more. SQLite changes no CHECK, so the table is made anew; nothing refers to it.
+CREATE TABLE numbers_new (
+    tenant_id  BLOB    NOT NULL REFERENCES tenants (id),
+    -- E.164.
+    number     TEXT    NOT NULL,
+    label      TEXT    NOT NULL DEFAULT '',
+    route      TEXT    NOT NULL CHECK (route IN ('monitor', 'conference', 'agent')),
+    -- A JSON object.
+    settings   TEXT    NOT NULL DEFAULT '{}',
+    created_at INTEGER NOT NULL,
+    -- Its bot, sealed, and with which key.
+    sealed_bot BLOB,
+    key_id     TEXT,
+    PRIMARY KEY (tenant_id, number)
+) STRICT, WITHOUT ROWID;
+INSERT INTO numbers_new (tenant_id, number, label, route, settings, created_at, sealed_bot, key_id)
+SELECT tenant_id, number, label, route, settings, created_at, sealed_bot, key_id FROM numbers;
+DROP TABLE numbers;
+ALTER TABLE numbers_new RENAME TO numbers;
