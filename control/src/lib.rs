@@ -20,6 +20,7 @@ mod jobs;
 mod live;
 mod metrics;
 mod model;
+mod seals;
 mod store;
 mod trace;
 mod twilio;
@@ -231,7 +232,9 @@ impl Control {
         if let Some(bootstrap) = &shared.config.bootstrap {
             jobs::bootstrap::bootstrap(&shared, bootstrap).await?;
         }
-        twilio::accounts::seal_anew(&shared).await.map_err(StartError::Seal)?;
+        // Servers of before that work beside this one could not read what they know in clear.
+        let in_clear = !shared.store.is_shared();
+        seals::seal_anew(&shared.store, &shared.secrets, in_clear).await.map_err(StartError::Seal)?;
         let (events, news) = (shared.bus.events.subscribe(), shared.bus.news.subscribe());
         Ok(Self { app: Arc::new(shared), listener, events, news, lost, stop })
     }

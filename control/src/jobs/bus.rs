@@ -236,7 +236,7 @@ async fn stream_started(
     let data = json!({ "live": true, "tracks": tracks, "gateway": node, "stream": stream });
     answered_by_audio(&mut txn, tenant, call, now).await?;
     txn.event(tenant, call, EventType::CallMedia, now, data).await?;
-    let commands = speech::stream_started(&mut txn, tenant, call, now).await?;
+    let commands = speech::stream_started(&mut txn, &app.secrets, (tenant, call), now).await?;
     txn.commit().await?;
     commands.into_iter().for_each(|command| app.bus.commands.publish(command));
     Ok(())

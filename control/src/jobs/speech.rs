@@ -15,6 +15,7 @@ use crate::App;
 use crate::api::bot::{pause, recap};
 use crate::api::modes::not_heard;
 use crate::audit::{Action, Entry};
+use crate::crypto::SecretBox;
 use crate::model::{CallBot, EventType, MessageType, Outcome, Route, Sender};
 use crate::store::{NewMessage, SessionState, SideRef, StoreError, Txn};
 use crate::twilio::side;
@@ -150,8 +151,8 @@ pub(super) async fn session_ended(
 /// A call's audio arrives: what its gateway must be told.
 pub(super) async fn stream_started(
     txn: &mut Txn,
-    tenant: TenantId,
-    call: CallId,
+    secrets: &SecretBox,
+    (tenant, call): (TenantId, CallId),
     now: OffsetDateTime,
 ) -> Result<Vec<NodeCommand>, StoreError> {
     let speaking = txn.speaking(tenant, call).await?;
@@ -165,14 +166,22 @@ pub(super) async fn stream_started(
     if speaking.answered_by.is_some() {
         return Ok(commands);
     }
-    let number = txn.number_find(tenant, &speaking.organization_number).await?;
+    let number = txn.number_find(tenant, &speaking.organization_number, secrets).await?;
+    let has_bot = number.as_ref().is_some_and(|number| number.has_bot);
     match number.and_then(|number| number.settings.bot) {
         // With the stream before went its bot.
         Some(bot) => {
             txn.bot_ask(tenant, call).await?;
             commands.push(NodeCommand::Attach { call, bot: bot.for_gateway() });
         }
-        None => txn.waiting_put(tenant, call, Some((speaking.waiting_since.unwrap_or(now), now))).await?,
+        None => {
+            txn.waiting_put(tenant, call, Some((speaking.waiting_since.unwrap_or(now), now))).await?;
+            if has_bot {
+                let data =
+                    json!({ "kind": "bot_failed", "detail": "what is stored of it opens with no key" });
+                txn.event(tenant, call, EventType::AlertRaised, now, data).await?;
+            }
+        }
     }
     Ok(commands)
 }
@@ -321,7 +330,7 @@ pub(super) async fn repeat(app: &App, node: NodeId, now: OffsetDateTime) -> Resu
             continue;
         }
         if speaking.bot_asked && speaking.bot.is_none() {
-            let number = txn.number_find(tenant, &speaking.organization_number).await?;
+            let number = txn.number_find(tenant, &speaking.organization_number, &app.secrets).await?;
             if let Some(bot) = number.and_then(|number| number.settings.bot) {
                 app.bus.commands.publish(NodeCommand::Attach { call, bot: bot.for_gateway() });
             }

@@ -38,7 +38,7 @@ async fn attend(app: &App, tenant: TenantId, call: CallId, now: OffsetDateTime) 
         txn.waiting_put(tenant, call, None).await?;
         return txn.commit().await;
     };
-    let number = txn.number_find(tenant, &speaking.organization_number).await?;
+    let number = txn.number_find(tenant, &speaking.organization_number, &app.secrets).await?;
     let settings = number.map(|number| number.settings).unwrap_or_default();
     let waiting = settings.waiting.unwrap_or_default();
     let every = Duration::from_secs(waiting.every_seconds.into());

@@ -103,6 +103,11 @@ impl Store {
         Ok(Self { pools, turns: Arc::default(), hub })
     }
 
+    /// Whether servers of more than one release may work on it at one time.
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self.pools, Pools::Postgres(_))
+    }
+
     /// Begins to write, when it is the tenant's turn.
     pub(crate) async fn begin(&self, tenant: TenantId) -> Result<Txn, StoreError> {
         let (turn, tx) = match &self.pools {

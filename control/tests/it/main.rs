@@ -51,6 +51,7 @@ mod on_sqlite {
     mod recordings;
     mod routes;
     mod say;
+    mod seals;
     mod server;
     mod sessions;
     mod sides;
@@ -95,6 +96,7 @@ mod on_postgres {
     mod routes;
     mod row_security;
     mod say;
+    mod seals;
     mod server;
     mod sessions;
     mod sides;

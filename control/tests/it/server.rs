@@ -63,6 +63,10 @@ impl Data {
         Self { folder: Arc::new(tempfile::tempdir().unwrap()), postgres }
     }
 
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     pub(crate) fn url(&self) -> String {
         match &self.postgres {
             None => format!("sqlite://{}/partyline.db", self.folder.path().display()),

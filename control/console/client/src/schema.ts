@@ -3588,7 +3588,8 @@ export interface components {
            */
           stall_seconds?: number | null;
           /**
-           * @description `wss:` or `ws:`, without a name and password; at most 1000 characters.
+           * @description `wss:` or `ws:`, without a name and password; at most 1000 characters. Gateways connect to public addresses
+           *     with `wss:`, and to what their operator allows beside them.
            * @example wss://bot.example.com/twilio
            */
           url: string;
