@@ -129,6 +129,9 @@ enum KeysCommand {
         /// Which
         key: Key,
     },
+    /// Seals secrets in the database with the present key: what an old key has sealed, and what releases of before kept in
+    /// clear; when no server of such a release runs any more
+    Seal,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -150,6 +153,11 @@ pub async fn admin(arguments: AdminArguments) -> anyhow::Result<()> {
 
 /// What to print.
 async fn run(admin: &Admin, command: AdminCommand, settings: &Settings) -> anyhow::Result<String> {
+    let keys = SecretKeys {
+        data_dir: &settings.data_dir,
+        key: settings.secrets_key.as_ref(),
+        old: &settings.secrets_old_keys,
+    };
     Ok(match command {
         AdminCommand::Tenant(TenantCommand::Create { name }) => admin.tenant_create(&name).await?.to_string(),
         AdminCommand::User(UserCommand::Create { tenant, email, name, role, password_file }) => {
@@ -167,13 +175,11 @@ async fn run(admin: &Admin, command: AdminCommand, settings: &Settings) -> anyho
             control::rotate_signing_key(&settings.data_dir)?;
             "tokens are signed with another key, from the next start on".to_owned()
         }
+        AdminCommand::Keys(KeysCommand::Seal) => {
+            format!("{} secrets were sealed with the present key", admin.secrets_seal(&keys).await?)
+        }
         AdminCommand::Token(TokenCommand::Rotate { account, tenant, token_file }) => {
             let token = secret("the auth token", token_file)?;
-            let keys = SecretKeys {
-                data_dir: &settings.data_dir,
-                key: settings.secrets_key.as_ref(),
-                old: &settings.secrets_old_keys,
-            };
             let tenant = admin.token_rotate(&keys, account, &token, tenant).await?;
             format!("{account} of {tenant} has another auth token")
         }

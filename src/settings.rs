@@ -392,6 +392,10 @@ mod tests {
             (&[("PARTYLINE_GATEWAY_TTS_MODEL", "x")], "PARTYLINE_GATEWAY_TTS_MODEL: is not for espeak"),
             (&[("PARTYLINE_GATEWAY_OPENAI_URL", "ws://x")], "PARTYLINE_GATEWAY_OPENAI_URL: must be http(s)"),
             (
+                &[("PARTYLINE_GATEWAY_BOT_HOSTS", "10.0.0.0/8, http://x")],
+                "PARTYLINE_GATEWAY_BOT_HOSTS: 10.0.0.0/8, http://x: http://x: must be a host, an address",
+            ),
+            (
                 &[("PARTYLINE_GATEWAY_OPENAI_API_KEY", "")],
                 "PARTYLINE_GATEWAY_OPENAI_API_KEY is set but empty",
             ),

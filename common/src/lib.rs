@@ -13,4 +13,4 @@ pub mod tls;
 pub mod token;
 
 pub use id::{CallId, NodeId, SayId, SessionId, TenantId, TicketId, UserId};
-pub use sid::{AccountSid, CallSid, ConferenceSid, RecordingSid, StreamSid};
+pub use sid::{AccountSid, ApplicationSid, CallSid, ConferenceSid, RecordingSid, StreamSid};

@@ -82,6 +82,8 @@ twilio_sid! {
     RecordingSid => "RE",
     /// A conference at Twilio.
     ConferenceSid => "CF",
+    /// A TwiML application of an account.
+    ApplicationSid => "AP",
 }
 
 #[cfg(test)]

@@ -80,6 +80,17 @@ pub enum StreamKind {
     Monitor,
     /// `<Connect><Stream>`: the caller's voice comes, audio may be sent.
     Agent,
+    /// `<Connect><Stream>` on a leg of our own in the call's conference: what is said on it all others there hear.
+    Join,
+    /// The same, on a leg that coaches: the call's agent alone hears it.
+    Coach,
+}
+
+impl StreamKind {
+    /// Whether it is on a leg of our own, beside the call's.
+    pub const fn is_beside(self) -> bool {
+        matches!(self, Self::Join | Self::Coach)
+    }
 }
 
 /// Leave for one Twilio media stream to connect, once. It stands in the path of the stream's URL.

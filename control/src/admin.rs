@@ -11,9 +11,10 @@ use crate::api::users::{check_email, check_password};
 use crate::audit::{Action, Entry, Fault, Head};
 use crate::auth::KEY_PREFIX;
 use crate::auth::password::Passwords;
-use crate::crypto::{KeyError, SecretBox, SecretKey, named_secret, sha256};
+use crate::crypto::{KeyError, Of, SecretBox, SecretKey, named_secret, sha256};
 use crate::live::Hub;
 use crate::model::{Role, Scope};
+use crate::seals::seal_anew;
 use crate::store::{NewKey, NewUser, OpenError, SealedTokens, Store, StoreError, UserAuth, Whose};
 
 /// An operator at work on the database. Safe beside running servers.
@@ -196,13 +197,25 @@ impl Admin {
             Err(StoreError::NotFound) => return Err(bad(format!("there is no tenant {tenant}"))),
             found => found?,
         };
-        let sealed = SealedTokens { primary: secrets.seal(tenant, account, token), secondary: None };
+        let primary = secrets.seal(tenant, Of::Account(account), token);
+        let sealed = SealedTokens { primary, secondary: None };
         if !txn.account_put(tenant, account, &sealed, secrets.id(), now).await? {
             return Err(bad(format!("{account} is another tenant's")));
         }
         txn.audit(tenant, Entry::new(Action::AccountChanged).on(account), now).await?;
         txn.commit().await?;
         Ok(tenant)
+    }
+
+    /// Seals with the present key what an old one has sealed, and what releases of before kept in clear. Gives how many
+    /// secrets it was.
+    ///
+    /// # Errors
+    ///
+    /// When a key cannot be used, or the database fails.
+    pub async fn secrets_seal(&self, keys: &SecretKeys<'_>) -> Result<u32, AdminError> {
+        let secrets = SecretBox::open(keys.data_dir, keys.key, keys.old)?;
+        Ok(seal_anew(&self.store, &secrets, true).await?)
     }
 
     /// Goes through the audit log of this tenant, or of all: where each ends, or its first bad row. `kept` are heads

@@ -148,29 +148,24 @@ impl SecretBox {
         &self.id
     }
 
-    /// The auth token of this tenant's account, for the database: nonce, ciphertext, tag.
-    pub(crate) fn seal(&self, tenant: TenantId, account: AccountSid, secret: &str) -> Vec<u8> {
+    /// A secret of this thing of the tenant's, for the database: nonce, ciphertext, tag.
+    pub(crate) fn seal(&self, tenant: TenantId, of: Of<'_>, secret: &str) -> Vec<u8> {
         let mut sealed = secret.as_bytes().to_vec();
         let nonce = self.keys[0]
-            .seal_in_place_append_tag(Aad::from(owner(tenant, account)), &mut sealed)
+            .seal_in_place_append_tag(Aad::from(of.owner(tenant)), &mut sealed)
             .expect("a short text can be sealed");
         let mut out = nonce.as_ref().to_vec();
         out.extend_from_slice(&sealed);
         out
     }
 
-    /// What was sealed for this tenant's account. Moved to another row it does not open.
-    pub(crate) fn unseal(
-        &self,
-        tenant: TenantId,
-        account: AccountSid,
-        sealed: &[u8],
-    ) -> Result<String, OpenError> {
+    /// What was sealed for this thing of the tenant's. Moved to another row it does not open.
+    pub(crate) fn unseal(&self, tenant: TenantId, of: Of<'_>, sealed: &[u8]) -> Result<String, OpenError> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(OpenError)?;
         // A wrong key is known by the tag, so that the right one is found by trying: there are a few.
         let found = self.keys.iter().find_map(|key| {
             let mut bytes = sealed.to_vec();
-            let aad = Aad::from(owner(tenant, account));
+            let aad = Aad::from(of.owner(tenant));
             key.open_in_place(Nonce::from(nonce), aad, &mut bytes).ok().map(|plain| plain.to_vec())
         });
         String::from_utf8(found.ok_or(OpenError)?).map_err(|_| OpenError)
@@ -204,8 +199,22 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     digest(&SHA256, bytes).as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
-fn owner(tenant: TenantId, account: AccountSid) -> String {
-    format!("{tenant}/{account}")
+/// What a secret belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Of<'a> {
+    /// The auth token of a Twilio account.
+    Account(AccountSid),
+    /// The bot of a number.
+    Bot(&'a str),
+}
+
+impl Of<'_> {
+    fn owner(self, tenant: TenantId) -> String {
+        match self {
+            Self::Account(sid) => format!("{tenant}/{sid}"),
+            Self::Bot(number) => format!("{tenant}/bot/{number}"),
+        }
+    }
 }
 
 /// The bytes of the file, after making it when it is not there. A crash leaves a whole file or none, and
@@ -282,7 +291,7 @@ mod tests {
     fn a_sealed_secret_opens_for_its_owner_alone() {
         let dir = tempfile::tempdir().unwrap();
         let secrets = SecretBox::open(dir.path(), None, &[]).unwrap();
-        let account: AccountSid = format!("AC{}", "0".repeat(32)).parse().unwrap();
+        let account = Of::Account(format!("AC{}", "0".repeat(32)).parse().unwrap());
         let (owner, stranger) = (TenantId::new(), TenantId::new());
         let sealed = secrets.seal(owner, account, "12345");
         assert!(!sealed.windows(5).any(|bytes| bytes == b"12345"));
@@ -290,6 +299,7 @@ mod tests {
         let again = SecretBox::open(dir.path(), None, &[]).unwrap();
         assert_eq!(again.unseal(owner, account, &sealed).unwrap(), "12345");
         assert!(again.unseal(stranger, account, &sealed).is_err());
+        assert!(again.unseal(owner, Of::Bot("+15550100"), &sealed).is_err());
         assert!(again.unseal(owner, account, &sealed[..11]).is_err());
         assert_ne!(sealed, again.seal(owner, account, "12345"), "a nonce is never used twice");
     }
@@ -297,7 +307,7 @@ mod tests {
     #[test]
     fn what_an_old_key_sealed_opens_and_what_no_key_sealed_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        let account: AccountSid = format!("AC{}", "0".repeat(32)).parse().unwrap();
+        let account = Of::Account(format!("AC{}", "0".repeat(32)).parse().unwrap());
         let tenant = TenantId::new();
         let [old, new] = [1_u8, 2].map(|n| {
             let mut bytes = [n; 32];

@@ -81,6 +81,16 @@ impl Gateways {
         emptier.map_or_else(|| self.configured.clone(), |gateway| gateway.url.clone())
     }
 
+    /// Where another stream of a call goes: to this gateway, where its listeners are, as long as that lives.
+    pub(crate) fn for_stream(&self, node: Option<NodeId>, now: Instant) -> BaseUrl {
+        let known = self.lock();
+        let at = node.and_then(|node| known.get(&node));
+        let at = at.filter(|gateway| now.saturating_duration_since(gateway.seen) < FRESH);
+        let at = at.map(|gateway| gateway.url.clone());
+        drop(known);
+        at.unwrap_or_else(|| self.for_new_call(now))
+    }
+
     /// Where the listeners of this gateway's calls go.
     pub(crate) fn url_of(&self, node: Option<NodeId>) -> BaseUrl {
         let known = self.lock();
@@ -155,6 +165,10 @@ mod tests {
         assert!((650..850).contains(&to_the_empty), "three quarters, and not {to_the_empty}");
         assert_eq!(gateways.url_of(Some(silent)).as_str(), "https://c.gw.example.com");
         assert_eq!(gateways.url_of(None).as_str(), "https://gw.example.com");
+
+        let stream = |node| gateways.for_stream(Some(node), later).as_str().to_owned();
+        assert_eq!(stream(full), "https://b.gw.example.com", "where its listeners are, full or not");
+        assert_ne!(stream(silent), "https://c.gw.example.com", "nobody would be there to take it");
 
         gateways.saw(full, "https://b.gw.example.com", f64::NAN, now + REMEMBERED);
         assert_eq!(gateways.url_of(Some(silent)).as_str(), "https://gw.example.com", "forgotten");

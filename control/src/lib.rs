@@ -20,6 +20,7 @@ mod jobs;
 mod live;
 mod metrics;
 mod model;
+mod seals;
 mod store;
 mod trace;
 mod twilio;
@@ -59,6 +60,7 @@ pub use crate::store::{OpenError, StoreError, migrate};
 use crate::twilio::away::LastKnown;
 pub use crate::twilio::rest;
 use crate::twilio::rest::{ClientError, RestClient};
+use crate::twilio::side::Applications;
 use crate::twilio::spool::Spool;
 
 /// The control plane cannot start.
@@ -123,6 +125,7 @@ pub(crate) struct Shared {
     pub(crate) twilio: RestClient,
     pub(crate) spool: Spool,
     pub(crate) last_known: LastKnown,
+    pub(crate) applications: Applications,
     /// Calls whose audio broke off, for the reconciler. Full: it finds them by itself, later.
     pub(crate) lost_streams: mpsc::Sender<(TenantId, CallId)>,
     stopping: watch::Receiver<bool>,
@@ -220,6 +223,7 @@ impl Control {
             metrics,
             spool,
             last_known: LastKnown::default(),
+            applications: Applications::default(),
             twilio,
             lost_streams,
             stopping,
@@ -228,7 +232,9 @@ impl Control {
         if let Some(bootstrap) = &shared.config.bootstrap {
             jobs::bootstrap::bootstrap(&shared, bootstrap).await?;
         }
-        twilio::accounts::seal_anew(&shared).await.map_err(StartError::Seal)?;
+        // Servers of before that work beside this one could not read what they know in clear.
+        let in_clear = !shared.store.is_shared();
+        seals::seal_anew(&shared.store, &shared.secrets, in_clear).await.map_err(StartError::Seal)?;
         let (events, news) = (shared.bus.events.subscribe(), shared.bus.news.subscribe());
         Ok(Self { app: Arc::new(shared), listener, events, news, lost, stop })
     }

@@ -140,6 +140,8 @@ words! {
     Route {
         /// Streams both voices here, and dials the agent.
         Monitor => "monitor",
+        /// Streams both voices here, and puts the caller into a conference at Twilio, where the agent is called too.
+        Conference => "conference",
         /// The stream is the other side of the call: a person in the console or an AI answers.
         Agent => "agent",
     }
@@ -219,7 +221,8 @@ pub struct Call {
     pub tags: Vec<String>,
     /// What people wrote about it.
     pub notes: Option<String>,
-    /// What its TwiML did. Who hears a call of route `agent` can speak in it. `null`: it is older than this is kept.
+    /// What its TwiML did. With `agent` one speaks on its own stream, with `monitor` and `conference` one whispers and joins
+    /// in a conference at Twilio. `null`: its TwiML is none of ours, or it is older than this is kept.
     pub route: Option<Route>,
     /// The person in the console who answered it, and whose it is.
     pub answered_by: Option<Person>,

@@ -9,6 +9,7 @@
 //! the second came.
 
 pub mod floor;
+mod side;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -17,12 +18,13 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use common::token::StreamKind;
+use common::token::{Mode, StreamKind};
 use common::{AccountSid, CallId, CallSid, StreamSid, TenantId};
 use gateway_core::call::{PartyId, SLOT, Wanted};
 use gateway_core::frame::{Codec, PHONE_RATE, Packet, Speech};
 
 use self::floor::{Door, Inlet, Order, Party, ToFloor};
+use self::side::Legs;
 
 use crate::threads::Threads;
 
@@ -37,6 +39,9 @@ pub trait Outlet: fmt::Debug + Send + Sync {
 
     /// Passes a packet on that one session alone hears, under the same terms. `tag` is the session's.
     fn own(&self, tag: u32, packet: &Packet);
+
+    /// A leg beside the call is over, on which some of its people may have been heard.
+    fn side_ended(&self, call: CallKey);
 
     /// No packet of this call will come any more: its listeners are told that the call has ended.
     fn call_ended(&self, call: CallKey);
@@ -102,8 +107,10 @@ struct Audience {
     born: Instant,
     /// Milliseconds of media that its streams have brought up to now.
     media_ms: AtomicU64,
-    /// Who may speak.
+    /// Who may speak on its own stream.
     door: Door,
+    /// Who may speak beside it.
+    legs: Legs,
 }
 
 impl Audience {
@@ -118,6 +125,7 @@ impl Audience {
             born: Instant::now(),
             media_ms: AtomicU64::new(0),
             door: Door::default(),
+            legs: Legs::default(),
         }
     }
 
@@ -216,29 +224,55 @@ impl LiveCall {
         *self.base.get_or_init(|| self.audience.base(packet))
     }
 
-    /// Whether people, bots and control can speak on it.
-    pub fn can_speak(&self) -> bool {
-        self.info.kind == StreamKind::Agent
+    /// Whether somebody can be heard in it in this mode: on its own stream, or on a leg beside it.
+    pub fn carries(&self, mode: Mode) -> bool {
+        match self.info.kind {
+            StreamKind::Agent => true,
+            StreamKind::Monitor | StreamKind::Join | StreamKind::Coach => self.audience.legs.carry(mode),
+        }
     }
 
-    /// Says what somebody may do on it. With [`Mode::Listen`](common::token::Mode::Listen) they may speak no more.
+    /// Says what somebody may do in it. With [`Mode::Listen`] they may speak no more.
     pub fn set_party(&self, party: Party) {
-        self.audience.door.set(party);
+        match self.info.kind {
+            StreamKind::Agent => self.audience.door.set(party),
+            StreamKind::Monitor | StreamKind::Join | StreamKind::Coach => self.audience.legs.set(party),
+        }
     }
 
-    /// Tells the task of its present stream. False: it has none now, or none on which one can speak.
-    pub fn tell_floor(&self, message: ToFloor) -> bool {
-        self.audience.door.tell(message)
+    /// A microphone was closed: nothing of it is to be heard any more.
+    pub fn hush(&self, party: PartyId) {
+        self.audience.door.tell(ToFloor::Hush(party));
+        self.audience.legs.hush(party);
     }
 
-    /// Passes a microphone's packet to the task of its present stream. False: it was dropped.
+    /// Tells the task of its present stream what control wants. False: it has none now, or none on which one can speak.
+    pub fn order(&self, order: Order) -> bool {
+        self.audience.door.tell(ToFloor::Order(order))
+    }
+
+    /// Passes a microphone's packet to the task of the stream on which its owner speaks. False: it was dropped.
     pub fn speak(&self, party: PartyId, speech: Speech) -> bool {
-        self.audience.door.speak(party, speech)
+        match self.info.kind {
+            StreamKind::Agent => self.audience.door.speak(party, speech),
+            StreamKind::Monitor | StreamKind::Join | StreamKind::Coach => {
+                self.audience.legs.speak(party, speech)
+            }
+        }
     }
 
     /// What the task of this stream is told from now on. `None`: nobody speaks on it.
     pub fn take_floor(&self) -> Option<Inlet> {
-        self.can_speak().then(|| self.audience.door.take())
+        match self.info.kind {
+            StreamKind::Monitor => None,
+            StreamKind::Agent => Some(self.audience.door.take()),
+            kind @ (StreamKind::Join | StreamKind::Coach) => self.audience.legs.take_floor(kind),
+        }
+    }
+
+    /// The timestamp of the newest packet that its listeners were sent.
+    pub fn newest(&self) -> u64 {
+        self.audience.last.load(Ordering::Relaxed)
     }
 
     /// How much audio it has brought up to now, in milliseconds of media time.
@@ -340,6 +374,34 @@ impl Hub {
         (live, replaced)
     }
 
+    /// Adds a stream on a leg of our own beside a call that is here, and says which older one it replaces. `None`: the
+    /// call is not here, or needs no such leg.
+    pub fn open_side(&self, info: CallInfo) -> Option<(Arc<LiveCall>, Option<Arc<LiveCall>>)> {
+        let calls = self.lock();
+        let call = calls.live.get(&info.call)?;
+        if call.info.tenant != info.tenant || call.info.kind == StreamKind::Agent {
+            return None;
+        }
+        let home = Threads::current().filter(|home| *home < self.outlets.len());
+        let (audience, replaced, base) = (call.audience.clone(), AtomicBool::new(false), OnceLock::new());
+        let side = Arc::new(LiveCall { info, home, audience, replaced, base });
+        let old = side.audience.legs.open(&side);
+        if let Some(old) = &old {
+            old.replaced.store(true, Ordering::Relaxed);
+        }
+        Some((side, old))
+    }
+
+    /// The stream on a leg beside a call is over: who was heard there is heard no more.
+    pub fn close_side(&self, side: &Arc<LiveCall>) {
+        let _calls = self.lock();
+        if side.audience.legs.close(side) {
+            for outlet in self.outlets.iter() {
+                outlet.side_ended(side.key());
+            }
+        }
+    }
+
     /// Takes a call out whose stream was lost. Its listeners hear nothing, and stay for the call's next stream until
     /// somebody [gives up](Self::give_up). A stream that was replaced leaves them to its successor.
     pub fn lose(&self, call: &Arc<LiveCall>) {
@@ -397,7 +459,7 @@ impl Hub {
     pub fn order(&self, call: CallId, order: Order) {
         let live = self.lock().live.get(&call).cloned();
         if let Some(live) = live {
-            live.tell_floor(ToFloor::Order(order));
+            live.order(order);
         }
     }
 

@@ -89,6 +89,8 @@ keys! {
     gateway_openai_api_key(secret),
     /// Gateway: base of OpenAI's API, or of a server that has the same [default: https://api.openai.com]
     gateway_openai_url,
+    /// Gateway: hosts of tenants' bots that may have private addresses and no TLS, separated by commas: `bots.internal`, `10.1.0.0/16` [default: none]
+    gateway_bot_hosts,
     /// Addresses that ICE announces instead, separated by commas: needed behind a port forward
     gateway_public_ips,
     /// PEM file: the certificate and its chain; both planes then serve https and wss instead of http and ws
@@ -147,7 +149,7 @@ keys! {
     bootstrap_twilio_dial,
     /// The account's other auth token, while they are being rotated at Twilio
     bootstrap_twilio_auth_token_secondary(secret),
-    /// What seals Twilio's auth tokens in the database: 32 bytes in base64 [default: a key in the data directory]
+    /// What seals Twilio's auth tokens and numbers' bots in the database: 32 bytes in base64 [default: a key in the data directory]
     secrets_key(secret),
     /// Keys of before, separated by commas: what they sealed still opens
     secrets_old_keys(secret),

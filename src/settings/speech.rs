@@ -1,9 +1,9 @@
-//! Who speaks in a gateway: the provider of speech, and OpenAI as a bot.
+//! Who speaks in a gateway: the provider of speech, OpenAI as a bot, and where tenants' bots may be.
 
 use gateway::bot::BotConfig;
 use gateway::speech::{OpenAi, Provider, Speech, SpeechConfig};
 
-use super::{Raw, SettingsError, bad};
+use super::{Raw, SettingsError, bad, optional};
 
 /// What a gateway is told of it.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +40,7 @@ impl Voices {
             (Some(_), None) => return Err(bad("gateway_tts_model", "is not for espeak, which has none")),
             (None, _) => {}
         }
+        bot.hosts = optional("gateway_bot_hosts", raw.gateway_bot_hosts.as_deref())?.unwrap_or_default();
         if let Some(url) = base("gateway_elevenlabs_url", raw.gateway_elevenlabs_url.as_deref())? {
             speech.elevenlabs.url = url;
         }

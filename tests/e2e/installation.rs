@@ -123,6 +123,7 @@ pub(crate) fn settings(data_dir: &Path) -> Raw {
         http_addr: any(),
         gateway_http_addr: any(),
         gateway_udp_addr: any(),
+        gateway_bot_hosts: Some("127.0.0.1".to_owned()),
         admin_addr: any(),
         data_dir: Some(data_dir.to_str().unwrap().to_owned()),
         bootstrap_tenant: Some("Acme".to_owned()),

@@ -5,12 +5,14 @@
 mod apart;
 mod bot;
 mod commands;
+mod conference;
 mod cut_off;
 mod hearing;
 mod installation;
 mod killed;
 mod lost;
 mod metrics;
+mod people;
 mod process;
 mod quality;
 mod redis;

@@ -2,31 +2,15 @@
 
 use std::time::Duration;
 
-use loadtest::api::{Console, Session};
 use loadtest::audio::{self, Audio};
-use loadtest::ears::mouth::Mic;
-use loadtest::ears::{self, Listener, Options};
+use loadtest::ears::{self, Options};
 use loadtest::tone::Tone;
 use loadtest::twilio::{Call as Line, dial};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::installation::{Installation, eventually, set_number, tone};
-
-const CALLER: Tone = Tone(450);
-/// A listener who sends what nobody may hear.
-const ROGUE: Tone = Tone(950);
-const WHISPERER: Tone = Tone(1200);
-const JOINER: Tone = Tone(1600);
-const AGENT: Tone = Tone(2100);
-const EVERYBODY: [(&str, Tone); 5] =
-    [("caller", CALLER), ("rogue", ROGUE), ("whisperer", WHISPERER), ("joiner", JOINER), ("agent", AGENT)];
-
-/// Louder than this a tone was meant to be heard; fainter than a tenth of it, it was not.
-const HEARD: f32 = 2000.0;
-
-/// How long it is listened before it is said who was heard.
-const LISTEN: Duration = Duration::from_millis(1000);
+use crate::people::{AGENT, CALLER, HEARD, JOINER, LISTEN, Person, ROGUE, WHISPERER, heard_by, hears};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_hears_whom_is_the_table() {
@@ -147,6 +131,37 @@ async fn listening_changes_nothing_of_what_the_caller_is_sent() {
     here.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_caller_is_sent_is_the_same_to_the_sample_beside_listeners() {
+    let here = Installation::start().await;
+    let (line, call) = agent_call(&here, Some(CALLER)).await;
+    let alone = spoken(&here, &line, &call, 1.0).await;
+    let mut listeners = Vec::new();
+    for _ in 0..100 {
+        let endpoint = here.console.listen(&call).await.unwrap().endpoint;
+        listeners.push(ears::light::join(&here.whep, &endpoint, &Options::default()).await.unwrap());
+    }
+    for listener in &listeners {
+        listener.wait_packets(50).await.unwrap();
+    }
+    let beside = spoken(&here, &line, &call, 2.0).await;
+    assert!(alone.len() > 8000, "{} samples", alone.len());
+    assert!(alone == beside, "{} samples alone, {} beside listeners", alone.len(), beside.len());
+    drop(listeners);
+    line.hang_up();
+    assert!(line.finished().await.is_good());
+    here.stop().await;
+}
+
+/// What the caller hears of a line that is said, without the silence in it: a machine with too much to do lets a gap be.
+async fn spoken(here: &Installation, line: &Line, call: &str, lines: f64) -> Vec<i16> {
+    let before = line.played().len();
+    let said = json!({ "text": "Your call is important to us." });
+    here.console.send(Method::POST, &format!("/api/calls/{call}/say"), said).await.unwrap();
+    here.metric_becomes(r#"partyline_lines_said_total{result="spoken"}"#, lines).await;
+    line.played().split_off(before).into_iter().filter(|&sample| sample != 0).collect()
+}
+
 /// In how many fiftieths of the second to come the caller hears the agent.
 async fn slots_with_agent(line: &Line) -> usize {
     let before = line.played().len();
@@ -154,66 +169,6 @@ async fn slots_with_agent(line: &Line) -> usize {
     let played = line.played();
     let second = &played[before..before + 8000];
     second.chunks_exact(160).filter(|slot| AGENT.amplitude_in(slot, audio::RATE) > HEARD).count()
-}
-
-/// Somebody on a call who speaks a tone all the time, and wants to be heard.
-struct Person {
-    ear: Listener,
-    mic: Mic,
-    session: Session,
-    call: String,
-}
-
-impl Person {
-    async fn come(here: &Installation, console: &Console, call: &str, mode: &str, voice: Tone) -> Self {
-        let session = console.open(call, mode).await.unwrap();
-        let options = Options { says: Some(Audio::tone(voice, 8000)), ..Options::default() };
-        let ear = ears::whole::join(&here.whep, &session.endpoint, &options).await.unwrap();
-        ear.connected().await.unwrap();
-        let mic = Mic::open(&ear.resource().url).await.unwrap();
-        mic.talk(true);
-        Self { ear, mic, session, call: call.to_owned() }
-    }
-
-    async fn change(&self, console: &Console, mode: &str) {
-        let path = format!("/api/calls/{}/sessions/{}", self.call, self.session.id);
-        console.send(Method::PATCH, &path, json!({ "mode": mode })).await.unwrap();
-    }
-
-    /// Whom they hear on each side, from now on.
-    async fn hears(&self) -> (Vec<&'static str>, Vec<&'static str>) {
-        let _earlier = self.ear.take();
-        tokio::time::sleep(LISTEN).await;
-        let (heard, rate) = (self.ear.take(), ears::RATE);
-        (voices(&heard.left, rate), voices(&heard.right, rate))
-    }
-}
-
-/// Whom the caller hears, from now on.
-async fn hears(line: &Line) -> Vec<&'static str> {
-    // What was on its way when it began.
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    let before = line.played().len();
-    tokio::time::sleep(LISTEN).await;
-    voices(&line.played()[before..], audio::RATE)
-}
-
-/// Whose tones are in it. One that is neither clearly there nor clearly not is named with a question mark.
-fn voices(pcm: &[i16], rate: u32) -> Vec<&'static str> {
-    let level = |tone: Tone| tone.amplitude_in(pcm, rate);
-    for (who, tone) in EVERYBODY {
-        let level = level(tone);
-        assert!(!(HEARD / 10.0..HEARD).contains(&level), "{who} at {level}, neither heard nor not");
-    }
-    EVERYBODY.into_iter().filter(|(_, tone)| level(*tone) >= HEARD).map(|(who, _)| who).collect()
-}
-
-fn heard_by(mode: &str) -> &'static [&'static str] {
-    match mode {
-        "join" | "takeover" => &["caller", "agents"],
-        "whisper" => &["agents"],
-        _ => &[],
-    }
 }
 
 /// A call on which one can speak, with its audio flowing.

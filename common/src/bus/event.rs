@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::token::Mode;
+use crate::token::{Mode, StreamKind};
 use crate::{CallId, CallSid, NodeId, SayId, SessionId, StreamSid, TenantId, UserId};
 
 /// Gateway to control: what happened.
@@ -49,6 +49,30 @@ pub enum NodeEvent {
         call: CallId,
         /// The stream.
         stream: StreamSid,
+        /// Why.
+        reason: StreamEnd,
+    },
+    /// Our own leg in a call's conference carries audio: people can be heard there.
+    SideStarted {
+        /// The gateway that has it.
+        node: NodeId,
+        /// The owner, from the token.
+        tenant: TenantId,
+        /// The call that the conference is of.
+        call: CallId,
+        /// The leg, as Twilio names it.
+        call_sid: CallSid,
+        /// Who hears what is said on it.
+        kind: StreamKind,
+    },
+    /// Our own leg in a call's conference is over. Who was heard there only listens again.
+    SideEnded {
+        /// The owner.
+        tenant: TenantId,
+        /// The call.
+        call: CallId,
+        /// The leg.
+        call_sid: CallSid,
         /// Why.
         reason: StreamEnd,
     },

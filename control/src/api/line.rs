@@ -1,16 +1,12 @@
 //! A call's line: held, ended, put through, and keys on it.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use common::bus::NodeCommand;
-use common::token::StreamKind;
-use common::{CallId, TenantId};
+use common::token::{Mode, StreamKind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,24 +14,22 @@ use utoipa_axum::routes;
 use super::extract::{Json, Path};
 use crate::App;
 use crate::audit::Action;
-use crate::auth::calls::must_be_live;
+use crate::auth::calls::{Way, must_be_live, way};
 use crate::auth::{By, Caller, CallsSpeak};
 use crate::error::{ApiError, Problem};
 use crate::model::{CallRef, EventType, Route, is_e164};
-use crate::store::CallLeg;
-use crate::twilio::accounts::rest_account;
+use crate::twilio::conference::invite;
 use crate::twilio::pass::{Of, pass};
-use crate::twilio::rest::{CallChange, RestAccount, RestError, TwilioCall};
+use crate::twilio::reach::{at_twilio, failed, in_time, is_over};
+use crate::twilio::rest::CallChange;
 use crate::twilio::twiml;
+use crate::twilio::voice::hook_url;
 
-/// How long Twilio may take, tries and all, before whoever asked is told that it failed: less than any request may.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// When the same may work, after Twilio failed.
-const AGAIN: Duration = Duration::from_secs(5);
-
-/// Twilio's number for a change of a call that is over.
-const OVER_AT_TWILIO: u32 = 21220;
+/// Who speaks with the caller does so on the call's own stream.
+const NOT_IN_CONFERENCE: ApiError = ApiError::Conflict {
+    code: "call_cannot_be_joined",
+    detail: "the call is answered on its own stream: put the caller through with cold",
+};
 
 /// The most keys at once.
 const MAX_KEYS: usize = 32;
@@ -168,9 +162,9 @@ pub(crate) async fn hang_up(app: &App, caller: &Caller, call: CallRef) -> Result
     txn.commit().await?;
     let (account, leg) = at_twilio(app, tenant, call.id).await?;
     // That it is over Twilio reports, as of any call, or says when it is asked.
-    match ask(app, &account, &leg, &CallChange::Complete).await {
-        Ok(_) | Err(RestError::NotFound | RestError::Refused { code: OVER_AT_TWILIO, .. }) => Ok(()),
-        Err(error) => Err(failed(&error)),
+    match in_time(app.twilio.call_update(&account, leg.call_sid, &CallChange::Complete)).await {
+        Err(error) if !is_over(&error) => Err(failed(&error)),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 
@@ -191,10 +185,14 @@ struct Transfer {
 enum TransferKind {
     /// At once: the caller hears it ring, and who spoke with them is out of the call.
     Cold,
+    /// Into the call's conference: all are together until somebody hangs up.
+    Warm,
 }
 
-/// Puts the caller through to another number, by Twilio. Both voices can be heard on, and nobody can speak in the call
-/// any more.
+/// Puts the caller through to another number, by Twilio.
+///
+/// `cold`: both voices can be heard on, and who spoke on the call's own stream is out of it. `warm`, in calls of route
+/// `monitor` and `conference`: the number is called into the call's conference, where the others stay until they hang up.
 #[utoipa::path(post, path = "/api/calls/{id}/transfer", tag = "speaking",
     security(("bearer" = ["calls:speak"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
@@ -203,7 +201,8 @@ enum TransferKind {
         (status = 202, description = "Twilio dials"),
         (status = 403, body = Problem),
         (status = 404, body = Problem),
-        (status = 409, description = "`call_not_live`, `no_twilio_account`", body = Problem),
+        (status = 409, description = "`call_not_live`, `no_twilio_account`; `call_not_answered`; \
+            `call_cannot_be_joined`: `warm` is for calls in conferences", body = Problem),
         (status = 422, body = Problem),
         (status = 502, description = "`twilio_unavailable`: try again; `twilio_refused`", body = Problem),
     ))]
@@ -220,64 +219,43 @@ async fn transfer(
     let call = app.store.call_fetch(tenant, call).await?;
     caller.must_command(&call)?;
     must_be_live(&call)?;
+    let is_warm = matches!(body.kind, TransferKind::Warm);
+    if is_warm && way(&call, Mode::Join)? != Way::Side {
+        return Err(NOT_IN_CONFERENCE);
+    }
     let (account, leg) = at_twilio(&app, tenant, call.id).await?;
     let mut txn = app.store.begin(tenant).await?;
     let data = json!({ "kind": body.kind });
     let entry = caller.did(Action::CallTransferred).of_call(call.id).with(data);
     txn.audit(tenant, entry, OffsetDateTime::now_utc()).await?;
     txn.commit().await?;
+    if is_warm {
+        invite(&app, &account, tenant, (call.id, &leg), &body.to).await?;
+        return Ok(StatusCode::ACCEPTED);
+    }
 
+    let action = hook_url(&app, "dialled");
+    let dial = twiml::Dial { number: &body.to, action: &action };
     let twiml = match leg.route {
         // Its stream goes on by itself.
-        Route::Monitor => twiml::leave(Some(&body.to)),
+        Route::Monitor | Route::Conference => twiml::leave(Some(dial)),
         Route::Agent => {
             let of = Of { tenant, account_sid: leg.account_sid, call: call.id, call_sid: leg.call_sid };
-            let pass = pass(&app, of, StreamKind::Monitor, &account.auth_tokens);
+            let pass = pass(&app, of, StreamKind::Monitor, call.media.gateway, &account.auth_tokens);
             let stream =
                 twiml::Stream { url: &pass.url, status_callback: &pass.status_callback, grant: &pass.grant };
-            twiml::monitor(twiml::Script { disclosure: None, stream, dial: Some(&body.to) })
+            twiml::monitor(twiml::Script { disclosure: None, stream, dial: Some(dial) })
         }
     };
-    ask(&app, &account, &leg, &CallChange::Twiml(twiml)).await.map_err(|error| match error {
-        RestError::NotFound | RestError::Refused { code: OVER_AT_TWILIO, .. } => {
-            ApiError::Conflict { code: "call_not_live", detail: "the call is over, says Twilio" }
-        }
-        error => failed(&error),
-    })?;
+    let change = CallChange::Twiml(twiml);
+    let asked = in_time(app.twilio.call_update(&account, leg.call_sid, &change)).await;
+    asked.map_err(|error| failed(&error))?;
     let now = OffsetDateTime::now_utc();
     let mut txn = app.store.begin(tenant).await?;
     txn.call_route_put(tenant, call.id, Route::Monitor).await?;
+    txn.conference_put(tenant, call.id, None).await?;
     let data = json!({ "transferred": body.kind, "user": caller.named() });
     txn.event(tenant, call.id, EventType::CallUpdated, now, data).await?;
     txn.commit().await?;
     Ok(StatusCode::ACCEPTED)
-}
-
-/// The call as Twilio knows it, and whose requests are about it.
-async fn at_twilio(app: &App, tenant: TenantId, call: CallId) -> Result<(RestAccount, CallLeg), ApiError> {
-    let leg = app.store.call_leg(tenant, call).await?;
-    let account = rest_account(app, tenant, leg.account_sid).await?;
-    let detail = "nobody knows the auth token of the call's Twilio account";
-    let account = account.ok_or(ApiError::Conflict { code: "no_twilio_account", detail })?;
-    Ok((account, leg))
-}
-
-async fn ask(
-    app: &App,
-    account: &RestAccount,
-    leg: &CallLeg,
-    change: &CallChange,
-) -> Result<TwilioCall, RestError> {
-    let asked = app.twilio.call_update(account, leg.call_sid, change);
-    timeout(PATIENCE, asked).await.unwrap_or(Err(RestError::Unavailable(None)))
-}
-
-/// What whoever asked is told of Twilio's failure.
-fn failed(error: &RestError) -> ApiError {
-    match error.passes() {
-        true => {
-            ApiError::Upstream { code: "twilio_unavailable", detail: error.to_string(), again: Some(AGAIN) }
-        }
-        false => ApiError::Upstream { code: "twilio_refused", detail: error.to_string(), again: None },
-    }
 }

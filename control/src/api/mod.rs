@@ -11,7 +11,7 @@ mod invitations;
 mod keys;
 pub(crate) mod line;
 mod messages;
-mod modes;
+pub(crate) mod modes;
 mod numbers;
 mod oidc;
 mod password;

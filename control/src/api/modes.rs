@@ -2,9 +2,9 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use common::SessionId;
 use common::bus::NodeCommand;
 use common::token::Mode;
+use common::{CallId, SessionId, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
@@ -17,9 +17,12 @@ use super::extract::{Json, Path};
 use super::sessions::{SessionGrant, SessionOpen, check_why, count_session, grant, sign};
 use crate::App;
 use crate::audit::Action;
+use crate::auth::calls::{Way, way};
 use crate::auth::{By, CallsListen, CallsSpeak};
 use crate::error::{ApiError, Problem};
-use crate::model::{CallRef, ModeWord, Role};
+use crate::model::{CallRef, EventType, ModeWord, Role};
+use crate::store::{SessionState, StoreError, Txn};
+use crate::twilio::side;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(change)).routes(routes!(take_over))
@@ -49,6 +52,9 @@ struct ModeAsked {
 ///
 /// One's own, as far as the role and the organization's `speaking_modes` allow; anybody's back to `listen`, as admin or
 /// supervisor. It is so when the gateway says so: `session.changed` among the live events.
+///
+/// A call of route `monitor` is first moved into a conference at Twilio, which takes some seconds: until `session.changed`
+/// nobody is heard. With `failed` that event says that nothing came of it.
 #[utoipa::path(patch, path = "/api/calls/{id}/sessions/{sid}", tag = "sessions",
     security(("bearer" = ["calls:listen"])),
     params(
@@ -61,9 +67,10 @@ struct ModeAsked {
         (status = 202, description = "The gateway is told", body = ModeAsked),
         (status = 403, body = Problem),
         (status = 404, body = Problem),
-        (status = 409, description = "`session_is_over`, `call_not_live`, `call_cannot_be_joined`",
-            body = Problem),
+        (status = 409, description = "`session_is_over`, `call_not_live`, `call_cannot_be_joined`, `call_not_answered`, \
+            `no_twilio_account`", body = Problem),
         (status = 422, body = Problem),
+        (status = 502, description = "`twilio_unavailable`: try again; `twilio_refused`", body = Problem),
     ))]
 async fn change(
     State(app): State<App>,
@@ -93,6 +100,7 @@ async fn change(
     }
     let settings = txn.tenant_settings(tenant).await?;
     caller.must_be_allowed(&call, (state.side, body.mode), &settings)?;
+    let way = if body.mode == Mode::Listen { Way::Stream } else { way(&call, body.mode)? };
     let answer = axum::Json(ModeAsked { id: session, mode: body.mode });
     if state.mode == body.mode && state.wanted.is_none() {
         return Ok((StatusCode::OK, answer));
@@ -102,8 +110,46 @@ async fn change(
     let entry = caller.did(Action::SessionAsked).of_call(call.id).on(session);
     txn.audit(tenant, entry.with(json!({ "mode": body.mode })), now).await?;
     txn.commit().await?;
-    app.bus.commands.publish(NodeCommand::SetMode { session, mode: body.mode });
+    if way == Way::Stream || bring(&app, tenant, (call.id, session), body.mode).await? {
+        app.bus.commands.publish(NodeCommand::SetMode { session, mode: body.mode });
+    }
     Ok((StatusCode::ACCEPTED, answer))
+}
+
+/// Brings the leg beside a call on which this session asks to be heard. When that fails the session asks no more.
+/// `true`: it is there.
+pub(super) async fn bring(
+    app: &App,
+    tenant: TenantId,
+    (call, session): (CallId, SessionId),
+    mode: Mode,
+) -> Result<bool, ApiError> {
+    let Some(kind) = side::kind_of(mode) else { return Ok(true) };
+    let brought = side::bring(app, tenant, call, kind).await;
+    if brought.is_err() {
+        let now = OffsetDateTime::now_utc();
+        let mut txn = app.store.begin(tenant).await?;
+        if txn.session_fetch(tenant, session).await?.wanted.is_some_and(|(wanted, _)| wanted == mode) {
+            txn.session_ask(tenant, session, None, now).await?;
+            txn.commit().await?;
+        }
+    }
+    brought
+}
+
+/// What was asked of a connection cannot be, or came too late: it goes on as it is, and whoever asked is told.
+pub(crate) async fn not_heard(
+    txn: &mut Txn,
+    tenant: TenantId,
+    session: SessionId,
+    state: &SessionState,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    txn.session_ask(tenant, session, None, now).await?;
+    let Some(listener) = &state.connected else { return Ok(()) };
+    let mut data = json!(listener);
+    data["failed"] = json!(state.wanted.map(|(mode, _)| mode));
+    txn.event(tenant, state.call, EventType::SessionChanged, now, data).await
 }
 
 /// Why a call is taken over.
@@ -156,9 +202,9 @@ async fn take_over(
     let mine = open.into_iter().find(|(_, state)| state.user == caller.user() && state.side == side);
     let Some((session, state)) = mine else {
         let new = SessionOpen { mode: Mode::Takeover, reason: body.reason, notes: body.notes };
-        let (granted, _) = grant(&app, &caller, &mut txn, &call, new).await?;
+        let granted = grant(&app, &caller, &mut txn, &call, new).await?;
         txn.commit().await?;
-        return Ok((StatusCode::CREATED, axum::Json(granted)));
+        return Ok((StatusCode::CREATED, axum::Json(granted.grant)));
     };
     let (reason, notes) = (body.reason.as_deref(), body.notes.as_deref());
     txn.session_note(tenant, session, reason, notes).await?;

@@ -38,7 +38,7 @@ async fn list(
     State(app): State<App>,
     By(caller, _): By<NumbersRead>,
 ) -> Result<axum::Json<Numbers>, ApiError> {
-    let numbers = app.store.number_list(caller.tenant()).await?;
+    let numbers = app.store.number_list(caller.tenant(), &app.secrets).await?;
     let numbers = numbers.into_iter().map(|number| shown(&caller, number)).collect();
     Ok(axum::Json(Numbers { numbers }))
 }
@@ -89,7 +89,7 @@ async fn create(
         settings: &body.settings,
     };
     let now = OffsetDateTime::now_utc();
-    let Some(made) = txn.number_create(caller.tenant(), new, now).await? else {
+    let Some(made) = txn.number_create(caller.tenant(), new, &app.secrets, now).await? else {
         return Err(ApiError::Conflict { code: "number_exists", detail: "the number is there already" });
     };
     let entry = caller.did(Action::NumberAdded).on(&made.number).with(json!({ "route": made.route }));
@@ -132,7 +132,7 @@ async fn change(
     body.settings.as_ref().map_or(Ok(()), check_settings)?;
     let change = NumberChange { label: body.label, route: body.route, settings: body.settings };
     let mut txn = app.store.begin(caller.tenant()).await?;
-    let number = txn.number_change(caller.tenant(), &number, &change).await?;
+    let number = txn.number_change(caller.tenant(), &number, &change, &app.secrets).await?;
     let data = json!({ "label": change.label, "route": change.route, "settings": change.settings.as_ref().map(for_the_log) });
     let entry = caller.did(Action::NumberChanged).on(&number.number).with(data);
     txn.audit(caller.tenant(), entry, OffsetDateTime::now_utc()).await?;

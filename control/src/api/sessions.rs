@@ -15,9 +15,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Json, Path, check_text};
+use super::modes::bring;
 use crate::App;
 use crate::audit::Action;
-use crate::auth::calls::must_be_live;
+use crate::auth::calls::{Way, must_be_live, way};
 use crate::auth::{By, Caller, CallsListen};
 use crate::error::{ApiError, Problem};
 use crate::model::{Call, CallRef, ModeWord, Role, SideWord};
@@ -71,7 +72,8 @@ pub(super) struct SessionGrant {
 ///
 /// A call that rings (`rings`) is answered with `join`: it is then the caller's own, and they are its agent. In any
 /// other call one is beside it, in the modes that the role and the organization's `speaking_modes` allow. An API key
-/// needs `calls:speak` for any mode but `listen`.
+/// needs `calls:speak` for any mode but `listen`. In a call of route `monitor` the connection begins with `listen`, and
+/// `session.changed` tells when it may do what was asked for.
 #[utoipa::path(post, path = "/api/calls/{id}/sessions", tag = "sessions",
     security(("bearer" = ["calls:listen"])),
     params(("id" = String, Path, description = "`call_…`, or Twilio's `CA…`")),
@@ -81,9 +83,10 @@ pub(super) struct SessionGrant {
         (status = 403, body = Problem),
         (status = 404, body = Problem),
         (status = 409, description = "`call_not_live`: there is no audio now; `call_cannot_be_joined`: one can only \
-            listen; `call_already_answered`: another agent was faster", body = Problem),
+            listen; `call_already_answered`: another agent was faster; `call_not_answered`; `no_twilio_account`", body = Problem),
         (status = 422, body = Problem),
         (status = 429, body = Problem),
+        (status = 502, description = "`twilio_unavailable`: try again; `twilio_refused`", body = Problem),
     ))]
 async fn open(
     State(app): State<App>,
@@ -99,14 +102,19 @@ async fn open(
         return Err(ApiError::Unauthorized);
     }
     let call = txn.call_fetch(tenant, call).await?;
-    let (grant, cut_off) = grant(&app, &caller, &mut txn, &call, body).await?;
+    let mode = body.mode;
+    let granted = grant(&app, &caller, &mut txn, &call, body).await?;
     txn.commit().await?;
-    if let Some(cut_off) = cut_off {
+    if let Some(cut_off) = granted.cut_off {
         app.end_sessions(cut_off);
         // Who waits for a person is told nothing more.
         app.bus.commands.publish(NodeCommand::CancelSay { call: call.id, say: None });
     }
-    Ok((StatusCode::CREATED, axum::Json(grant)))
+    if granted.way == Way::Side {
+        // When it carries audio it is told, if the leg is there by then; else the leg's coming does it.
+        bring(&app, tenant, (call.id, granted.grant.id), mode).await?;
+    }
+    Ok((StatusCode::CREATED, axum::Json(granted.grant)))
 }
 
 /// An error when this person opens too many.
@@ -123,19 +131,30 @@ pub(super) fn check_why(reason: Option<&str>, notes: Option<&str>) -> Result<(),
     check_text("notes", notes.unwrap_or_default(), 2000)
 }
 
-/// Makes a session that may be connected now, and the grant that connects it. When it answers the call, the sessions of
-/// others that end by that.
+/// A session that may be connected.
+pub(super) struct Granted {
+    /// What connects it.
+    pub(super) grant: SessionGrant,
+    /// It answers the call: the sessions of others that end by that.
+    cut_off: Option<Vec<SessionId>>,
+    /// How it is to be heard.
+    way: Way,
+}
+
+/// Makes a session that may be connected now. One that is heard beside the call only listens until it can be.
 pub(super) async fn grant(
     app: &App,
     caller: &Caller,
     txn: &mut Txn,
     call: &Call,
     body: SessionOpen,
-) -> Result<(SessionGrant, Option<Vec<SessionId>>), ApiError> {
+) -> Result<Granted, ApiError> {
     let (tenant, now) = (caller.tenant(), OffsetDateTime::now_utc());
     let settings = txn.tenant_settings(tenant).await?;
     let side = caller.side(call, body.mode, &settings)?;
     must_be_live(call)?;
+    let way = if body.mode == Mode::Listen { Way::Stream } else { way(call, body.mode)? };
+    let (mode, wanted) = if way == Way::Side { (Mode::Listen, Some(body.mode)) } else { (body.mode, None) };
     let mut cut_off = None;
     if side == Side::Agent && call.rings {
         cut_off = Some(txn.call_answer(tenant, call.id, &caller.in_short(), now).await?);
@@ -145,16 +164,20 @@ pub(super) async fn grant(
         id: SessionId::new(),
         call: call.id,
         opener: caller.opener(),
-        mode: body.mode,
+        mode,
         side,
         reason: body.reason,
         notes: body.notes,
         expires_at: now + GRANT,
     };
     txn.session_create(tenant, &new, now).await?;
-    let data = json!({ "mode": new.mode, "side": side, "reason": new.reason });
+    if wanted.is_some() {
+        txn.session_ask(tenant, new.id, wanted, now).await?;
+    }
+    let data = json!({ "mode": body.mode, "side": side, "reason": new.reason });
     txn.audit(tenant, caller.did(Action::SessionGranted).of_call(call.id).on(new.id).with(data), now).await?;
-    Ok((sign(app, caller, call, (new.id, new.mode, side), now), cut_off))
+    let grant = sign(app, caller, call, (new.id, new.mode, side), now);
+    Ok(Granted { grant, cut_off, way })
 }
 
 /// What opens a session that there is.

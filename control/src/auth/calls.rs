@@ -15,7 +15,13 @@ const NOT_LIVE: ApiError = ApiError::Conflict { code: "call_not_live", detail: "
 /// Its other side is a telephone of somebody else's.
 const NOT_JOINABLE: ApiError = ApiError::Conflict {
     code: "call_cannot_be_joined",
-    detail: "the number's route only lets its calls be heard: with the route `agent` one can speak in them",
+    detail: "the call is put through to a telephone: one can only listen, whisper and join",
+};
+
+/// Its TwiML is none of ours.
+const NOT_OURS: ApiError = ApiError::Conflict {
+    code: "call_cannot_be_joined",
+    detail: "the call came to no number of ours, so it can only be heard",
 };
 
 /// Another agent was faster.
@@ -82,7 +88,7 @@ impl Caller {
                 return Err(NOT_YOURS);
             }
         }
-        must_carry_speech(call)?;
+        way(call, mode)?;
         if is_mine || (mode == Mode::Join && call.rings) {
             return Ok(Side::Agent);
         }
@@ -101,7 +107,8 @@ impl Caller {
             return Ok(());
         }
         self.within(Scope::CallsSpeak)?;
-        self.must_speak(call)?;
+        self.must_command(call)?;
+        way(call, mode)?;
         match side {
             Side::Agent if self.owns(call) => Ok(()),
             Side::Agent => Err(NOT_YOURS),
@@ -122,6 +129,26 @@ pub(crate) fn must_be_live(call: &Call) -> Result<(), ApiError> {
     match call.media.live && !call.status.is_over() {
         true => Ok(()),
         false => Err(NOT_LIVE),
+    }
+}
+
+/// How one is heard in a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Way {
+    /// On its own stream.
+    Stream,
+    /// In its conference at Twilio, on a leg of ours.
+    Side,
+}
+
+/// How one is heard in this call, in a mode that is not `listen`.
+pub(crate) fn way(call: &Call, mode: Mode) -> Result<Way, ApiError> {
+    must_be_live(call)?;
+    match call.route {
+        Some(Route::Agent) => Ok(Way::Stream),
+        Some(Route::Monitor | Route::Conference) if mode == Mode::Takeover => Err(NOT_JOINABLE),
+        Some(Route::Monitor | Route::Conference) => Ok(Way::Side),
+        None => Err(NOT_OURS),
     }
 }
 

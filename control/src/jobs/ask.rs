@@ -148,7 +148,7 @@ async fn settle(
             }
             txn.commit().await?;
             match leg.route {
-                Route::Monitor => stream(app, account, tenant, call, leg).await,
+                Route::Monitor | Route::Conference => stream(app, account, tenant, call, leg).await,
                 // Its TwiML leads back to us when a stream is over.
                 Route::Agent => Ok(Next::Done),
             }
@@ -182,10 +182,11 @@ async fn stream(
             return Ok(Next::Done);
         }
     };
+    let node = txn.listeners_node(tenant, call).await?;
     txn.commit().await?;
 
     let of = Of { tenant, account_sid: leg.account_sid, call, call_sid: leg.call_sid };
-    let pass = pass(app, of, StreamKind::Monitor, &account.auth_tokens);
+    let pass = pass(app, of, StreamKind::Monitor, node, &account.auth_tokens);
     // A stream that Twilio has not given up yet still has the name before.
     let name = format!("{STREAM_NAME}-{n}");
     let new = NewStream {

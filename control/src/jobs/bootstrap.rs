@@ -87,6 +87,6 @@ async fn put_twilio(
     }
     let settings = NumberSettings { dial: wanted.dial.clone(), ..NumberSettings::default() };
     let number = NumberNew { number: &wanted.number, label: "", route: Route::Monitor, settings: &settings };
-    let _there_already = txn.number_create(tenant, number, now).await?;
+    let _there_already = txn.number_create(tenant, number, &app.secrets, now).await?;
     Ok(())
 }

@@ -81,6 +81,12 @@ impl Nodes {
                 let end = (word(&reason), receipt);
                 stream_ended(app, (tenant, call), (node, Some(stream)), end, now).await.map(drop)
             }
+            NodeEvent::SideStarted { node, tenant, call, call_sid, kind } => {
+                speech::side_started(app, (tenant, call), (kind, call_sid), node).await
+            }
+            NodeEvent::SideEnded { tenant, call, call_sid, .. } => {
+                speech::side_ended(app, (tenant, call), call_sid).await
+            }
             NodeEvent::Dtmf { tenant, call, digit } => dtmf(app, (tenant, call), digit, event.id, now).await,
             NodeEvent::SessionStarted { node, tenant, session, .. } => {
                 session_started(app, tenant, session, node, now).await
@@ -174,7 +180,7 @@ async fn compare_streams(
         let Some(tenant) = app.store.tenant_by_call(*call).await? else { continue };
         if let Some(route) = app.store.call_without_media(tenant, *call).await? {
             let tracks = match route {
-                Route::Monitor => vec!["inbound".to_owned(), "outbound".to_owned()],
+                Route::Monitor | Route::Conference => vec!["inbound".to_owned(), "outbound".to_owned()],
                 Route::Agent => vec!["inbound".to_owned()],
             };
             stream_started(app, (tenant, *call), (node, None), &tracks, None, now).await?;
@@ -230,7 +236,7 @@ async fn stream_started(
     let data = json!({ "live": true, "tracks": tracks, "gateway": node, "stream": stream });
     answered_by_audio(&mut txn, tenant, call, now).await?;
     txn.event(tenant, call, EventType::CallMedia, now, data).await?;
-    let commands = speech::stream_started(&mut txn, tenant, call, now).await?;
+    let commands = speech::stream_started(&mut txn, &app.secrets, (tenant, call), now).await?;
     txn.commit().await?;
     commands.into_iter().for_each(|command| app.bus.commands.publish(command));
     Ok(())

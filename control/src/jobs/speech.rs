@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use common::bus::{BotState, NodeCommand, SayEnd, Speaker};
-use common::token::Mode;
-use common::{CallId, NodeId, SayId, SessionId, TenantId};
+use common::token::{Mode, StreamKind};
+use common::{CallId, CallSid, NodeId, SayId, SessionId, TenantId};
 use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -13,9 +13,12 @@ use uuid::Uuid;
 use super::bus::is_first;
 use crate::App;
 use crate::api::bot::{pause, recap};
+use crate::api::modes::not_heard;
 use crate::audit::{Action, Entry};
+use crate::crypto::SecretBox;
 use crate::model::{CallBot, EventType, MessageType, Outcome, Route, Sender};
-use crate::store::{NewMessage, SessionState, StoreError, Txn};
+use crate::store::{NewMessage, SessionState, SideRef, StoreError, Txn};
+use crate::twilio::side;
 
 /// For how long a decision is told again with each heartbeat. A microphone that becomes loud later than that would
 /// surprise whoever has it.
@@ -70,6 +73,38 @@ pub(super) async fn session_changed(
     Ok(())
 }
 
+/// A leg beside a call carries audio: who waits to be heard there is told so.
+pub(super) async fn side_started(
+    app: &App,
+    (tenant, call): (TenantId, CallId),
+    (kind, call_sid): (StreamKind, CallSid),
+    node: NodeId,
+) -> Result<(), StoreError> {
+    let mut txn = app.store.begin(tenant).await?;
+    if !txn.side_start(tenant, call, (kind, call_sid), node).await? {
+        return Ok(());
+    }
+    let waiting = txn.sessions_connected(tenant, call).await?;
+    txn.commit().await?;
+    for (session, state) in waiting {
+        if let Some((mode, _)) = state.wanted.filter(|&(mode, _)| side::kind_of(mode) == Some(kind)) {
+            app.bus.commands.publish(NodeCommand::SetMode { session, mode });
+        }
+    }
+    Ok(())
+}
+
+/// A leg beside a call is over. Who was heard there only listens, as their gateway tells.
+pub(super) async fn side_ended(
+    app: &App,
+    (tenant, call): (TenantId, CallId),
+    call_sid: CallSid,
+) -> Result<(), StoreError> {
+    let mut txn = app.store.begin(tenant).await?;
+    txn.side_end(tenant, call, SideRef::Sid(call_sid)).await?;
+    txn.commit().await
+}
+
 /// A connection carries audio: what it must be told, and its call's gateway.
 pub(super) async fn session_started(
     txn: &mut Txn,
@@ -82,7 +117,9 @@ pub(super) async fn session_started(
     // Asked before it was there, when nobody could do it.
     if let Some((mode, _)) = state.wanted {
         txn.session_ask(tenant, session, Some(mode), now).await?;
-        commands.push(NodeCommand::SetMode { session, mode });
+        if side::can_be_told(txn, tenant, state.call, mode).await? {
+            commands.push(NodeCommand::SetMode { session, mode });
+        }
     }
     if state.mode == Mode::Takeover {
         commands.extend(pause(txn, tenant, state.call, now).await?);
@@ -114,8 +151,8 @@ pub(super) async fn session_ended(
 /// A call's audio arrives: what its gateway must be told.
 pub(super) async fn stream_started(
     txn: &mut Txn,
-    tenant: TenantId,
-    call: CallId,
+    secrets: &SecretBox,
+    (tenant, call): (TenantId, CallId),
     now: OffsetDateTime,
 ) -> Result<Vec<NodeCommand>, StoreError> {
     let speaking = txn.speaking(tenant, call).await?;
@@ -129,14 +166,22 @@ pub(super) async fn stream_started(
     if speaking.answered_by.is_some() {
         return Ok(commands);
     }
-    let number = txn.number_find(tenant, &speaking.organization_number).await?;
+    let number = txn.number_find(tenant, &speaking.organization_number, secrets).await?;
+    let has_bot = number.as_ref().is_some_and(|number| number.has_bot);
     match number.and_then(|number| number.settings.bot) {
         // With the stream before went its bot.
         Some(bot) => {
             txn.bot_ask(tenant, call).await?;
             commands.push(NodeCommand::Attach { call, bot: bot.for_gateway() });
         }
-        None => txn.waiting_put(tenant, call, Some((speaking.waiting_since.unwrap_or(now), now))).await?,
+        None => {
+            txn.waiting_put(tenant, call, Some((speaking.waiting_since.unwrap_or(now), now))).await?;
+            if has_bot {
+                let data =
+                    json!({ "kind": "bot_failed", "detail": "what is stored of it opens with no key" });
+                txn.event(tenant, call, EventType::AlertRaised, now, data).await?;
+            }
+        }
     }
     Ok(commands)
 }
@@ -267,11 +312,14 @@ pub(super) async fn repeat(app: &App, node: NodeId, now: OffsetDateTime) -> Resu
         let mut txn = app.store.begin(tenant).await?;
         let state = txn.session_fetch(tenant, session).await?;
         let Some((mode, at)) = state.wanted.filter(|_| !state.is_over) else { continue };
-        // To be quiet is never too late.
-        if mode == Mode::Listen || is_fresh(Some(at), now) {
-            app.bus.commands.publish(NodeCommand::SetMode { session, mode });
+        let can_be_told = side::can_be_told(&mut txn, tenant, state.call, mode).await?;
+        // To be quiet is never too late. A leg beside the call takes longer than a gateway that is told something.
+        if mode == Mode::Listen || is_fresh(Some(at), now) || (!can_be_told && now - at < side::PATIENCE) {
+            if can_be_told {
+                app.bus.commands.publish(NodeCommand::SetMode { session, mode });
+            }
         } else {
-            txn.session_ask(tenant, session, None, now).await?;
+            not_heard(&mut txn, tenant, session, &state, now).await?;
             txn.commit().await?;
         }
     }
@@ -282,7 +330,7 @@ pub(super) async fn repeat(app: &App, node: NodeId, now: OffsetDateTime) -> Resu
             continue;
         }
         if speaking.bot_asked && speaking.bot.is_none() {
-            let number = txn.number_find(tenant, &speaking.organization_number).await?;
+            let number = txn.number_find(tenant, &speaking.organization_number, &app.secrets).await?;
             if let Some(bot) = number.and_then(|number| number.settings.bot) {
                 app.bus.commands.publish(NodeCommand::Attach { call, bot: bot.for_gateway() });
             }

@@ -14,6 +14,7 @@ use crate::store::StoreError;
 use crate::twilio::accounts::rest_account;
 use crate::twilio::rest::{CallChange, RestError};
 use crate::twilio::twiml;
+use crate::twilio::voice::hook_url;
 
 /// When it is tried again to let a caller go, when Twilio failed.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -37,7 +38,7 @@ async fn attend(app: &App, tenant: TenantId, call: CallId, now: OffsetDateTime) 
         txn.waiting_put(tenant, call, None).await?;
         return txn.commit().await;
     };
-    let number = txn.number_find(tenant, &speaking.organization_number).await?;
+    let number = txn.number_find(tenant, &speaking.organization_number, &app.secrets).await?;
     let settings = number.map(|number| number.settings).unwrap_or_default();
     let waiting = settings.waiting.unwrap_or_default();
     let every = Duration::from_secs(waiting.every_seconds.into());
@@ -79,7 +80,10 @@ async fn let_go(app: App, tenant: TenantId, call: CallId, dial: Option<String>) 
         let leg = app.store.call_leg(tenant, call).await?;
         let Some(account) = rest_account(&app, tenant, leg.account_sid).await? else { return Ok(()) };
         let change = match &dial {
-            Some(_) => CallChange::Twiml(twiml::leave(dial.as_deref())),
+            Some(number) => {
+                let action = hook_url(&app, "dialled");
+                CallChange::Twiml(twiml::leave(Some(twiml::Dial { number, action: &action })))
+            }
             None => CallChange::Complete,
         };
         match app.twilio.call_update(&account, leg.call_sid, &change).await {

@@ -75,7 +75,8 @@ impl CallBot {
 pub enum BotSettings {
     /// One that speaks Twilio's Media Streams protocol.
     Stream {
-        /// `wss:` or `ws:`, without a name and password; at most 1000 characters.
+        /// `wss:` or `ws:`, without a name and password; at most 1000 characters. Gateways connect to public addresses
+        /// with `wss:`, and to what their operator allows beside them.
         #[schema(example = "wss://bot.example.com/twilio")]
         url: String,
         /// What its `start` has as `customParameters`: at most 20, with names of 1 to 100 characters and values of at
@@ -142,13 +143,14 @@ impl BotSettings {
                 if stall_seconds.is_some_and(|seconds| !(1..=600).contains(&seconds)) {
                     return Err("bot.stall_seconds must be between 1 and 600");
                 }
-                check_line(fallback.as_deref())
+                check_line(fallback.as_deref(), FALLBACK)
             }
             Self::OpenAi { model, instructions, voice, greeting, fallback } => {
-                if !is_name(model, b"-._:") || !voice.as_deref().is_none_or(is_voice) {
-                    return Err(
-                        "bot.model and bot.voice must be names, of at most 100 letters, digits and -._:",
-                    );
+                if !is_name(model, b"-._:") {
+                    return Err("bot.model must be a name, of 1 to 100 letters, digits and -._:");
+                }
+                if !voice.as_deref().is_none_or(is_voice) {
+                    return Err("bot.voice must be a name, of 1 to 100 letters, digits and -._:+");
                 }
                 let plain = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
                 if instructions.chars().count() > 16_000 || !instructions.chars().all(plain) {
@@ -157,8 +159,8 @@ impl BotSettings {
                         but line breaks and tabs",
                     );
                 }
-                check_line(greeting.as_deref())?;
-                check_line(fallback.as_deref())
+                check_line(greeting.as_deref(), GREETING)?;
+                check_line(fallback.as_deref(), FALLBACK)
             }
         }
     }
@@ -245,8 +247,11 @@ impl Waiting {
         if !self.text.as_deref().is_none_or(|text| is_text(text, 0, 500)) {
             return Err("waiting.text may have at most 500 characters, and no control characters");
         }
-        if !self.language.as_deref().is_none_or(is_language) || !self.voice.as_deref().is_none_or(is_voice) {
-            return Err("waiting.language must be a tag like en-GB, waiting.voice a name");
+        if !self.language.as_deref().is_none_or(is_language) {
+            return Err("waiting.language must be a tag like en-GB");
+        }
+        if !self.voice.as_deref().is_none_or(is_voice) {
+            return Err("waiting.voice must be a name, of 1 to 100 letters, digits and -._:+");
         }
         Ok(())
     }
@@ -285,14 +290,12 @@ fn is_text(text: &str, least: usize, most: usize) -> bool {
     (least..=most).contains(&text.chars().count()) && !text.contains(char::is_control)
 }
 
+const GREETING: &str = "bot.greeting may have at most 500 characters, and no control characters";
+const FALLBACK: &str = "bot.fallback may have at most 500 characters, and no control characters";
+
 /// Something that is said to a caller.
-fn check_line(line: Option<&str>) -> Result<(), &'static str> {
-    match line.is_none_or(|line| is_text(line, 0, 500)) {
-        true => Ok(()),
-        false => {
-            Err("bot.greeting and bot.fallback may have at most 500 characters, and no control characters")
-        }
-    }
+fn check_line(line: Option<&str>, why: &'static str) -> Result<(), &'static str> {
+    if line.is_none_or(|line| is_text(line, 0, 500)) { Ok(()) } else { Err(why) }
 }
 
 #[cfg(test)]

@@ -115,14 +115,23 @@ impl Store {
         .await
     }
 
-    /// The tenants with auth tokens that are sealed with another key than that of this id.
-    pub(crate) async fn tenants_with_old_seals(&self, key_id: &str) -> Result<Vec<TenantId>, StoreError> {
+    /// The tenants with something that is sealed with another key than that of this id; with `in_clear`, also those
+    /// with something that is to be sealed and is not.
+    pub(crate) async fn tenants_with_old_seals(
+        &self,
+        key_id: &str,
+        in_clear: bool,
+    ) -> Result<Vec<TenantId>, StoreError> {
         self.which(
             Sql::each(
-                "SELECT DISTINCT tenant_id FROM twilio_accounts WHERE key_id IS DISTINCT FROM $1",
-                "SELECT tenants_with_old_seals($1)",
+                "SELECT tenant_id FROM twilio_accounts WHERE key_id IS DISTINCT FROM $1
+                 UNION SELECT tenant_id FROM numbers
+                 WHERE (sealed_bot IS NOT NULL AND key_id IS DISTINCT FROM $1)
+                     OR ($2 AND settings LIKE '%\"bot\":{%')",
+                "SELECT tenants_with_old_seals($1, $2)",
             )
-            .bind(key_id),
+            .bind(key_id)
+            .bind(in_clear),
         )
         .await
     }

@@ -10,10 +10,12 @@ use super::{Store, StoreError, Txn, from_millis, from_word, millis, sql};
 use crate::model::Route;
 
 /// A call at Twilio.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CallLeg {
     pub(crate) call_sid: CallSid,
     pub(crate) account_sid: AccountSid,
+    /// Our number.
+    pub(crate) organization_number: String,
     /// What its number's TwiML does.
     pub(crate) route: Route,
     pub(crate) is_over: bool,
@@ -38,6 +40,7 @@ pub(crate) enum StreamTry {
 struct Row {
     call_sid: String,
     account_sid: String,
+    organization_number: String,
     route: Option<String>,
     is_over: bool,
     has_media: bool,
@@ -50,7 +53,7 @@ impl Store {
         let row: Row = self
             .one(
                 tenant,
-                sql("SELECT c.call_sid, c.account_sid, coalesce(c.route, n.route) AS route, c.ended_at IS NOT NULL AS is_over,
+                sql("SELECT c.call_sid, c.account_sid, c.organization_number, coalesce(c.route, n.route) AS route, c.ended_at IS NOT NULL AS is_over,
                          c.media_node IS NOT NULL AS has_media, c.active_at
                      FROM calls c
                      LEFT JOIN numbers n ON n.tenant_id = c.tenant_id AND n.number = c.organization_number
@@ -62,6 +65,7 @@ impl Store {
         Ok(CallLeg {
             call_sid: from_word(&row.call_sid, "call sid")?,
             account_sid: from_word(&row.account_sid, "account sid")?,
+            organization_number: row.organization_number,
             route: row.route.and_then(|word| word.parse().ok()).unwrap_or(Route::Monitor),
             is_over: row.is_over,
             has_media: row.has_media,

@@ -32,6 +32,7 @@ mod progress;
 mod ranges;
 mod recordings;
 mod sessions;
+mod sides;
 mod sign_ins;
 mod speaking;
 mod sql;
@@ -67,6 +68,7 @@ pub(crate) use numbers::{NumberChange, NumberNew};
 pub use open::migrate;
 pub(crate) use recordings::RecordingReport;
 pub(crate) use sessions::{NewSession, SessionState};
+pub(crate) use sides::{InConference, SideClaim, SideRef};
 pub(crate) use sign_ins::{Rotation, SignIn};
 pub(crate) use users::{NewUser, UserAuth, UserPatch};
 pub(crate) use words::{Asked, TooManyWords};
@@ -99,6 +101,11 @@ impl Store {
     pub(crate) async fn open(url: &str, owner: Option<&str>, hub: Hub) -> Result<Self, OpenError> {
         let pools = open::open(url, owner).await?;
         Ok(Self { pools, turns: Arc::default(), hub })
+    }
+
+    /// Whether servers of more than one release may work on it at one time.
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self.pools, Pools::Postgres(_))
     }
 
     /// Begins to write, when it is the tenant's turn.

@@ -281,6 +281,22 @@ impl Txn {
         rows.into_iter().map(|row| Ok((SessionId::from_uuid(row.id), row.read()?))).collect()
     }
 
+    /// The gateway where a call's listeners are, or wait for its next stream.
+    pub(crate) async fn listeners_node(
+        &mut self,
+        tenant: TenantId,
+        call: CallId,
+    ) -> Result<Option<NodeId>, StoreError> {
+        let row: Option<(Uuid,)> = sql("SELECT node FROM sessions
+             WHERE tenant_id = $1 AND call_id = $2 AND ended_at IS NULL AND connected_at IS NOT NULL
+               AND node IS NOT NULL ORDER BY connected_at LIMIT 1")
+        .bind(tenant.as_uuid())
+        .bind(call.as_uuid())
+        .optional(&mut self.tx)
+        .await?;
+        Ok(row.map(|(node,)| NodeId::from_uuid(node)))
+    }
+
     /// Notes that somebody asked for a session's end.
     pub(crate) async fn session_revoke(
         &mut self,

@@ -1,9 +1,9 @@
-//! The auth tokens of a tenant's Twilio accounts: opened for use, and sealed anew when the key changes.
+//! The auth tokens of a tenant's Twilio accounts, opened for use.
 
 use common::{AccountSid, TenantId};
-use time::OffsetDateTime;
 
 use super::rest::RestAccount;
+use crate::crypto::Of;
 use crate::store::{SealedTokens, StoreError};
 use crate::{App, Shared};
 
@@ -31,35 +31,13 @@ pub(crate) fn seal(
     secondary: Option<&str>,
 ) -> SealedTokens {
     SealedTokens {
-        primary: app.secrets.seal(tenant, account, primary),
-        secondary: secondary.map(|token| app.secrets.seal(tenant, account, token)),
+        primary: app.secrets.seal(tenant, Of::Account(account), primary),
+        secondary: secondary.map(|token| app.secrets.seal(tenant, Of::Account(account), token)),
     }
-}
-
-/// Seals with the present key what an old one sealed. What no key opens stays as it is, and the log says so.
-pub(crate) async fn seal_anew(app: &Shared) -> Result<(), StoreError> {
-    for tenant in app.store.tenants_with_old_seals(app.secrets.id()).await? {
-        let now = OffsetDateTime::now_utc();
-        let mut txn = app.store.begin(tenant).await?;
-        let mut changed = 0;
-        for (account, old) in txn.accounts_sealed_otherwise(tenant, app.secrets.id()).await? {
-            let open = |sealed: &Vec<u8>| unseal(app, tenant, account, sealed);
-            let (Ok(primary), Ok(secondary)) =
-                (open(&old.primary), old.secondary.as_ref().map(open).transpose())
-            else {
-                continue;
-            };
-            let sealed = seal(app, tenant, account, &primary, secondary.as_deref());
-            changed += u32::from(txn.account_put(tenant, account, &sealed, app.secrets.id(), now).await?);
-        }
-        txn.commit().await?;
-        tracing::info!(%tenant, accounts = changed, "auth tokens are sealed with the present key");
-    }
-    Ok(())
 }
 
 fn unseal(app: &Shared, tenant: TenantId, account: AccountSid, sealed: &[u8]) -> Result<String, StoreError> {
-    app.secrets.unseal(tenant, account, sealed).map_err(|error| {
+    app.secrets.unseal(tenant, Of::Account(account), sealed).map_err(|error| {
         tracing::error!(%tenant, error = &error as &dyn std::error::Error, "an auth token of Twilio's cannot be read");
         StoreError::Corrupt { what: "sealed auth token" }
     })

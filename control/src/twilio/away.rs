@@ -117,7 +117,7 @@ pub(super) async fn number(app: &App, tenant: TenantId, number: &str) -> Result<
 
 /// As it is in the database, with what the tenant decided for all numbers that do not say otherwise.
 async fn number_now(app: &App, tenant: TenantId, number: &str) -> Result<Number, StoreError> {
-    let mut found = app.store.number_fetch(tenant, number).await?;
+    let mut found = app.store.number_fetch(tenant, number, &app.secrets).await?;
     if found.settings.disclosure.is_none() {
         found.settings.disclosure = app.store.tenant_settings(tenant).await?.disclosure;
     }

@@ -3,14 +3,18 @@
 pub(crate) mod accounts;
 pub(crate) mod away;
 mod callbacks;
+pub(crate) mod conference;
 mod form;
 pub(crate) mod pass;
+pub(crate) mod reach;
 pub mod rest;
+pub(crate) mod side;
+mod side_hooks;
 mod signature;
 pub(crate) mod spool;
 pub(crate) mod status;
 pub(crate) mod twiml;
-mod voice;
+pub(crate) mod voice;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
@@ -37,6 +41,10 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(voice::voice))
         .routes(routes!(voice::resume))
+        .routes(routes!(side_hooks::dialled))
+        .routes(routes!(side_hooks::side))
+        .routes(routes!(conference::conference))
+        .routes(routes!(conference::agent))
         .routes(routes!(callbacks::status))
         .routes(routes!(callbacks::stream))
         .routes(routes!(callbacks::recording))

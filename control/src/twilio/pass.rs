@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use common::token::{SignatureDigests, StreamGrant, StreamKind, StreamTicket};
-use common::{AccountSid, CallId, CallSid, TenantId, TicketId};
+use common::{AccountSid, CallId, CallSid, NodeId, TenantId, TicketId};
 use time::OffsetDateTime;
 
 use super::signature;
+use super::voice::hook_url;
 use crate::App;
 
 /// How long a ticket opens a stream. Twilio connects at once.
@@ -40,7 +41,14 @@ pub(crate) struct Pass {
 }
 
 /// Leave for a stream that Twilio will sign with one of these tokens of the account.
-pub(crate) fn pass(app: &App, of: Of, kind: StreamKind, auth_tokens: &[String]) -> Pass {
+/// `node`: the gateway where the call's listeners are, if any are.
+pub(crate) fn pass(
+    app: &App,
+    of: Of,
+    kind: StreamKind,
+    node: Option<NodeId>,
+    auth_tokens: &[String],
+) -> Pass {
     let exp = (OffsetDateTime::now_utc() + TICKET).unix_timestamp();
     let ticket = StreamTicket {
         id: TicketId::new(),
@@ -51,7 +59,7 @@ pub(crate) fn pass(app: &App, of: Of, kind: StreamKind, auth_tokens: &[String]) 
         kind,
         exp,
     };
-    let gateway = app.gateways.for_new_call(Instant::now());
+    let gateway = app.gateways.for_stream(node, Instant::now());
     let url = format!("{}/twilio/media/{}", gateway.websocket(), app.signer.sign(&ticket));
     // A grant has room for four spellings: of two tokens those without the slash, which is seldom seen.
     let spellings = SignatureDigests::MAX / auth_tokens.len().clamp(1, SignatureDigests::MAX);
@@ -67,5 +75,5 @@ pub(crate) fn pass(app: &App, of: Of, kind: StreamKind, auth_tokens: &[String]) 
         exp,
     };
     let grant = app.signer.sign(&grant);
-    Pass { url, grant, status_callback: format!("{}/api/twilio/stream", app.public_url.as_str()) }
+    Pass { url, grant, status_callback: hook_url(app, "stream") }
 }

@@ -29,24 +29,68 @@ pub(crate) struct Stream<'a> {
     pub(crate) grant: &'a str,
 }
 
+/// Whom to ring.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dial<'a> {
+    /// E.164.
+    pub(crate) number: &'a str,
+    /// Where Twilio comes when they are gone, for what is next.
+    pub(crate) action: &'a str,
+}
+
+/// Who somebody is in a call's conference.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Party {
+    /// The call's far end.
+    Caller,
+    /// Whom the caller was put through to.
+    Agent,
+    /// Whom they were put through to later.
+    Guest,
+    /// Ours, that all hear.
+    Supervisors,
+    /// Ours, that the agent alone hears.
+    Coach,
+}
+
+impl Party {
+    /// By which they are found there.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Agent => "agent",
+            Self::Guest => "guest",
+            Self::Supervisors => "supervisors",
+            Self::Coach => "coach",
+        }
+    }
+}
+
+/// A call's conference.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room<'a> {
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// Where Twilio tells who comes and goes.
+    pub(crate) callback: &'a str,
+}
+
 /// What a call gets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Script<'a> {
     /// Said before all else.
     pub(crate) disclosure: Option<&'a Disclosure>,
     pub(crate) stream: Stream<'a>,
-    /// Whom to ring.
-    pub(crate) dial: Option<&'a str>,
+    pub(crate) dial: Option<Dial<'a>>,
 }
 
 /// Streams both voices, and rings.
 pub(crate) fn monitor(script: Script<'_>) -> String {
     document(|xml| {
         write_disclosure(xml, script.disclosure)?;
-        xml.create_element("Start")
-            .write_inner_content(|xml| write_stream(xml, script.stream, Some("both_tracks")))?;
+        write_monitor(xml, script.stream)?;
         match script.dial {
-            Some(number) => write_dial(xml, number),
+            Some(dial) => write_dial(xml, dial),
             None => {
                 xml.create_element("Say").write_text_content(BytesText::new(NO_DESTINATION))?;
                 xml.create_element("Pause").with_attribute(("length", OPEN_LINE)).write_empty()?;
@@ -71,10 +115,37 @@ pub(crate) fn agent(script: Script<'_>, resume: &str, pause: bool) -> String {
 }
 
 /// Rings `dial`, or hangs up: for a caller who has nobody to talk to any more.
-pub(crate) fn leave(dial: Option<&str>) -> String {
+pub(crate) fn leave(dial: Option<Dial<'_>>) -> String {
     document(|xml| match dial {
-        Some(number) => write_dial(xml, number),
+        Some(dial) => write_dial(xml, dial),
         None => xml.create_element("Hangup").write_empty().map(drop),
+    })
+}
+
+/// Hangs up.
+pub(crate) fn hang_up() -> String {
+    leave(None)
+}
+
+/// Puts a leg of a bridged call into the call's conference.
+pub(crate) fn conference(room: Room<'_>, party: Party) -> String {
+    // Whoever is there first hears nothing for that moment, and no music.
+    document(|xml| write_conference(xml, room, party, Some("")))
+}
+
+/// Streams both voices, and puts the caller into the call's conference, with Twilio's music until somebody comes.
+pub(crate) fn meet(disclosure: Option<&Disclosure>, stream: Stream<'_>, room: Room<'_>) -> String {
+    document(|xml| {
+        write_disclosure(xml, disclosure)?;
+        write_monitor(xml, stream)?;
+        write_conference(xml, room, Party::Caller, None)
+    })
+}
+
+/// Connects a leg of our own with the stream's other end, and hangs up behind it.
+pub(crate) fn side(stream: Stream<'_>) -> String {
+    document(|xml| {
+        xml.create_element("Connect").write_inner_content(|xml| write_stream(xml, stream, None)).map(drop)
     })
 }
 
@@ -83,6 +154,36 @@ pub(crate) fn reject() -> String {
     document(|xml| {
         xml.create_element("Reject").with_attribute(("reason", "rejected")).write_empty().map(drop)
     })
+}
+
+fn write_monitor(xml: &mut Writer<Vec<u8>>, stream: Stream<'_>) -> io::Result<()> {
+    let start = xml.create_element("Start");
+    start.write_inner_content(|xml| write_stream(xml, stream, Some("both_tracks"))).map(drop)
+}
+
+/// The call is over when either of the two it began with is gone.
+fn write_conference(
+    xml: &mut Writer<Vec<u8>>,
+    room: Room<'_>,
+    party: Party,
+    wait_url: Option<&str>,
+) -> io::Result<()> {
+    let dial = xml.create_element("Dial").write_inner_content(|xml| {
+        let mut conference = xml
+            .create_element("Conference")
+            .with_attribute(("participantLabel", party.label()))
+            .with_attribute(("beep", "false"))
+            .with_attribute(("startConferenceOnEnter", "true"))
+            .with_attribute(("endConferenceOnExit", "true"))
+            .with_attribute(("statusCallback", room.callback))
+            .with_attribute(("statusCallbackEvent", "join leave"))
+            .with_attribute(("statusCallbackMethod", "POST"));
+        if let Some(url) = wait_url {
+            conference = conference.with_attribute(("waitUrl", url));
+        }
+        conference.write_text_content(BytesText::new(room.name)).map(drop)
+    });
+    dial.map(drop)
 }
 
 fn write_stream(xml: &mut Writer<Vec<u8>>, stream: Stream<'_>, track: Option<&str>) -> io::Result<()> {
@@ -115,10 +216,14 @@ fn write_disclosure(xml: &mut Writer<Vec<u8>>, disclosure: Option<&Disclosure>) 
     say.write_text_content(BytesText::new(&disclosure.text)).map(drop)
 }
 
-fn write_dial(xml: &mut Writer<Vec<u8>>, number: &str) -> io::Result<()> {
-    // Until somebody answers, the caller hears the ringing of the network, and pays nothing.
-    let dial = xml.create_element("Dial").with_attribute(("answerOnBridge", "true"));
-    dial.write_text_content(BytesText::new(number)).map(drop)
+fn write_dial(xml: &mut Writer<Vec<u8>>, dial: Dial<'_>) -> io::Result<()> {
+    let element = xml
+        .create_element("Dial")
+        // Until somebody answers, the caller hears the ringing of the network, and pays nothing.
+        .with_attribute(("answerOnBridge", "true"))
+        .with_attribute(("action", dial.action))
+        .with_attribute(("method", "POST"));
+    element.write_text_content(BytesText::new(dial.number)).map(drop)
 }
 
 fn document(write: impl FnOnce(&mut Writer<Vec<u8>>) -> io::Result<()>) -> String {
@@ -137,7 +242,9 @@ mod tests {
     const STREAM: Stream<'_> =
         Stream { url: "wss://gw/t/a", status_callback: "https://c/s?a=1&b=2", grant: "g" };
 
-    const SCRIPT: Script<'_> = Script { disclosure: None, stream: STREAM, dial: Some("+15550100") };
+    const DIAL: Dial<'_> = Dial { number: "+15550100", action: "https://c/d" };
+
+    const SCRIPT: Script<'_> = Script { disclosure: None, stream: STREAM, dial: Some(DIAL) };
 
     #[test]
     fn a_monitored_call_is_streamed_and_rings() {
@@ -146,7 +253,7 @@ mod tests {
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Start><Stream name=\"partyline\" \
              url=\"wss://gw/t/a\" track=\"both_tracks\" statusCallback=\"https://c/s?a=1&amp;b=2\" \
              statusCallbackMethod=\"POST\"><Parameter name=\"grant\" value=\"g\"/></Stream></Start>\
-             <Dial answerOnBridge=\"true\">+15550100</Dial></Response>"
+             <Dial answerOnBridge=\"true\" action=\"https://c/d\" method=\"POST\">+15550100</Dial></Response>"
         );
     }
 
@@ -164,8 +271,31 @@ mod tests {
         let end = "</Connect><Redirect method=\"POST\">https://c/resume</Redirect></Response>";
         assert!(xml.ends_with(end), "{xml}");
         assert!(agent(SCRIPT, "https://c", true).contains("<Response><Pause length=\"1\"/><Connect>"));
-        assert!(leave(Some("+15550100")).ends_with("+15550100</Dial></Response>"));
+        assert!(leave(Some(DIAL)).ends_with("+15550100</Dial></Response>"));
         assert!(leave(None).ends_with("<Response><Hangup/></Response>"));
+    }
+
+    #[test]
+    fn a_conference_is_over_without_either_of_the_two() {
+        let room = Room { name: "call_1", callback: "https://c/r" };
+        let rest = "beep=\"false\" startConferenceOnEnter=\"true\" endConferenceOnExit=\"true\" \
+             statusCallback=\"https://c/r\" statusCallbackEvent=\"join leave\" statusCallbackMethod=\"POST\"";
+        assert!(conference(room, Party::Agent).ends_with(&format!(
+            "<Response><Dial><Conference participantLabel=\"agent\" {rest} waitUrl=\"\">call_1</Conference>\
+             </Dial></Response>"
+        )));
+        let xml = meet(None, STREAM, room);
+        assert!(xml.contains("<Response><Start><Stream ") && xml.contains("track=\"both_tracks\""), "{xml}");
+        assert!(xml.ends_with(&format!(
+            "</Start><Dial><Conference participantLabel=\"caller\" {rest}>call_1</Conference></Dial></Response>"
+        )));
+        let room = Room { name: "<&>", ..room };
+        assert!(conference(room, Party::Caller).contains(">&lt;&amp;&gt;</Conference>"));
+        let xml = side(STREAM);
+        assert!(
+            xml.contains("<Response><Connect><Stream ") && xml.ends_with("</Connect></Response>"),
+            "{xml}"
+        );
     }
 
     #[test]
@@ -187,7 +317,11 @@ mod tests {
         let disclosure =
             Disclosure { text: markup.clone(), language: Some(markup.clone()), voice: Some(markup.clone()) };
         let stream = Stream { grant: &markup, ..STREAM };
-        let script = Script { disclosure: Some(&disclosure), stream, dial: Some("<Hangup/>") };
+        let script = Script {
+            disclosure: Some(&disclosure),
+            stream,
+            dial: Some(Dial { number: "<Hangup/>", action: &markup }),
+        };
         for xml in [monitor(script), agent(script, "<Hangup/>", false)] {
             assert!(!xml.contains("<Hangup/>"), "{xml}");
         }

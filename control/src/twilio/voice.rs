@@ -6,17 +6,18 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use common::token::StreamKind;
-use common::{CallId, CallSid};
+use common::{CallId, CallSid, NodeId};
 use serde_json::json;
 
 use super::pass::STREAM_TRIES;
 use super::pass::{Of, pass};
+use super::side::Room;
 use super::status::{Report, report};
 use super::{Kind, Outcome, Webhook, answer, apply, away, receive, twiml};
 use crate::App;
 use crate::error::{ApiError, Problem};
 use crate::model::{Direction, Disclosure, EventType, Number, Route};
-use crate::store::{NewCall, StoreError, StreamTry};
+use crate::store::{InConference, NewCall, StoreError, StreamTry};
 
 /// The voice webhook of a number: answers TwiML.
 #[utoipa::path(post, path = "/api/twilio/voice", tag = "twilio", security(()),
@@ -112,6 +113,10 @@ async fn open(
         return Ok((call, Outcome::Duplicate));
     }
     if is_new {
+        if number.route == Route::Conference {
+            let conference = InConference { has_caller: true, agent: None };
+            txn.conference_put(tenant, call, Some(conference)).await?;
+        }
         let data = json!({
             "direction": sides.direction,
             "customer_number": sides.customer,
@@ -131,7 +136,16 @@ async fn open(
 /// The TwiML for a call to this number, with a fresh ticket.
 fn instructions(app: &App, hook: &Webhook, call: CallId, call_sid: CallSid, number: &Number) -> String {
     let disclosure = number.settings.disclosure.as_ref();
-    script(app, hook, (call, call_sid), number, disclosure, false)
+    script(app, hook, (call, call_sid), number, disclosure, Again::default())
+}
+
+/// How a call gets another stream.
+#[derive(Clone, Copy, Debug, Default)]
+struct Again {
+    /// The gateway where its listeners wait.
+    node: Option<NodeId>,
+    /// Not at once.
+    pause: bool,
 }
 
 /// As it was when the call came, or as it is when it comes back: then nothing is disclosed again.
@@ -141,24 +155,36 @@ fn script(
     (call, call_sid): (CallId, CallSid),
     number: &Number,
     disclosure: Option<&Disclosure>,
-    pause: bool,
+    Again { node, pause }: Again,
 ) -> String {
     let kind = match number.route {
-        Route::Monitor => StreamKind::Monitor,
+        Route::Monitor | Route::Conference => StreamKind::Monitor,
         Route::Agent => StreamKind::Agent,
     };
     let of = Of { tenant: hook.tenant, account_sid: hook.account, call, call_sid };
     // The token that signed this request signs the stream too, in a moment.
-    let pass = pass(app, of, kind, std::slice::from_ref(&hook.auth_token));
+    let pass = pass(app, of, kind, node, std::slice::from_ref(&hook.auth_token));
     let stream = twiml::Stream { url: &pass.url, status_callback: &pass.status_callback, grant: &pass.grant };
-    let script = twiml::Script { disclosure, stream, dial: number.settings.dial.as_deref() };
+    let action = hook_url(app, "dialled");
+    let script = twiml::Script { disclosure, stream, dial: dial(number, &action) };
     match number.route {
         Route::Monitor => twiml::monitor(script),
-        Route::Agent => {
-            let resume = format!("{}/api/twilio/resume", app.public_url.as_str());
-            twiml::agent(script, &resume, pause)
+        Route::Conference => {
+            let room = Room::of(app, call);
+            twiml::meet(disclosure, stream, room.as_ref())
         }
+        Route::Agent => twiml::agent(script, &hook_url(app, "resume"), pause),
     }
+}
+
+/// Where Twilio finds one of our webhooks.
+pub(crate) fn hook_url(app: &App, name: &str) -> String {
+    format!("{}/api/twilio/{name}", app.public_url.as_str())
+}
+
+/// Whom the number rings, if anybody.
+fn dial<'a>(number: &'a Number, action: &'a str) -> Option<twiml::Dial<'a>> {
+    number.settings.dial.as_deref().map(|number| twiml::Dial { number, action })
 }
 
 /// Where Twilio comes back when the stream of an agent's call has ended: it may have broken, and the caller is still
@@ -182,7 +208,8 @@ async fn take_back(app: &App, request: Request) -> Result<(Outcome, Response), A
         Err(StoreError::NotFound) => return Ok((Outcome::Ignored, xml(twiml::leave(None)))),
         Err(error) => return Err(error.into()),
     };
-    let leave = || xml(twiml::leave(number.settings.dial.as_deref()));
+    let action = hook_url(app, "dialled");
+    let leave = || xml(twiml::leave(dial(&number, &action)));
     let now = hook.received_at;
     let mut txn = match away::ask(app, app.store.begin(hook.tenant)).await {
         Ok(txn) => txn,
@@ -199,15 +226,17 @@ async fn take_back(app: &App, request: Request) -> Result<(Outcome, Response), A
         StreamTry::Nth(n) => {
             txn.call_route_put(hook.tenant, call, number.route).await?;
             txn.event(hook.tenant, call, EventType::CallMedia, now, json!({ "restart": n })).await?;
+            let node = txn.listeners_node(hook.tenant, call).await?;
             txn.commit().await?;
             // At once at first; should it break again, more slowly.
-            Ok((Outcome::Ok, xml(script(app, &hook, (call, call_sid), &number, None, n > 1))))
+            let again = Again { node, pause: n > 1 };
+            Ok((Outcome::Ok, xml(script(app, &hook, (call, call_sid), &number, None, again))))
         }
         StreamTry::Later | StreamTry::Never => Ok((Outcome::Ok, leave())),
     }
 }
 
-fn xml(text: String) -> Response {
+pub(super) fn xml(text: String) -> Response {
     ([(header::CONTENT_TYPE, "text/xml; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text)
         .into_response()
 }

@@ -329,7 +329,7 @@ async fn tamper(server: &Server, statements: &str) {
     }
 }
 
-async fn run_on_file(server: &Server, statements: &str) -> Result<(), sqlx::Error> {
+pub(crate) async fn run_on_file(server: &Server, statements: &str) -> Result<(), sqlx::Error> {
     let options: SqliteConnectOptions = server.data.url().parse().unwrap();
     let mut raw = options.busy_timeout(std::time::Duration::from_secs(5)).connect().await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut raw).await.map(drop)

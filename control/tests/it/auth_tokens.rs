@@ -54,7 +54,7 @@ async fn while_tokens_are_rotated_both_are_good_and_then_one() {
     assert_eq!(answers(&server, 9).await, [StatusCode::FORBIDDEN, StatusCode::OK]);
 }
 
-fn key(n: u8) -> SecretKey {
+pub(crate) fn key(n: u8) -> SecretKey {
     // 32 bytes whose first is 0 and whose others are n.
     use base64::Engine as _;
     let mut bytes = [n; 32];

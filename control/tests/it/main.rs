@@ -51,8 +51,10 @@ mod on_sqlite {
     mod recordings;
     mod routes;
     mod say;
+    mod seals;
     mod server;
     mod sessions;
+    mod sides;
     mod telephony;
     mod tenants;
     mod ugly;
@@ -94,8 +96,10 @@ mod on_postgres {
     mod routes;
     mod row_security;
     mod say;
+    mod seals;
     mod server;
     mod sessions;
+    mod sides;
     mod telephony;
     mod tenants;
     mod ugly;

@@ -4,7 +4,7 @@ use common::token::StreamKind;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::server::{NUMBER, PUBLIC_URL, Person, Server, account, call_sid, code, voice};
+use super::server::{NUMBER, PUBLIC_URL, Person, Server, account, call_sid, code, dials, voice};
 
 async fn change(server: &Server, person: &Person, body: Value) -> reqwest::Response {
     server.send(person, Method::PATCH, &format!("/api/numbers/{NUMBER}"), Some(body)).await
@@ -39,7 +39,7 @@ async fn an_agents_caller_whose_stream_broke_gets_another_a_few_times() {
         tickets.push(ticket.id);
         assert_eq!(twiml.contains("<Pause length=\"1\"/><Connect>"), n > 1, "{twiml}");
     }
-    assert!(resume(&server, 1).await.ends_with("<Dial answerOnBridge=\"true\">+15550199</Dial></Response>"));
+    assert!(resume(&server, 1).await.ends_with(&dials("+15550199")));
     change(&server, &person, json!({ "settings": {} })).await;
     assert!(resume(&server, 1).await.ends_with("<Hangup/></Response>"));
     // A call that nobody knows, and a number that is gone.

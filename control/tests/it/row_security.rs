@@ -168,7 +168,11 @@ async fn two_tenants() -> (Database, TenantId, TenantId) {
         assert_eq!(recorded.status(), StatusCode::NO_CONTENT);
         tenants.push(admin.tenant);
     }
-    (server.data.postgres.clone().unwrap(), tenants[0], tenants[1])
+    let database = server.data.postgres.clone().unwrap();
+    // Such a leg takes a conference at Twilio.
+    let legs = "INSERT INTO side_legs (tenant_id, call_id, kind, asked_at) SELECT tenant_id, id, 'join', 0 FROM calls";
+    database.execute(SUPERUSER, legs).await;
+    (database, tenants[0], tenants[1])
 }
 
 /// The tables in which the server's role sees, as this tenant or as nobody, what is not this tenant's.

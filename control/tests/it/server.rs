@@ -63,6 +63,10 @@ impl Data {
         Self { folder: Arc::new(tempfile::tempdir().unwrap()), postgres }
     }
 
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     pub(crate) fn url(&self) -> String {
         match &self.postgres {
             None => format!("sqlite://{}/partyline.db", self.folder.path().display()),
@@ -356,6 +360,13 @@ pub(crate) fn voice<'a>(account: &'a str, call: &'a str) -> Vec<(&'a str, &'a st
 }
 
 /// `X-Twilio-Signature`, made apart from the code under test. Fields must have different names.
+/// The end of TwiML that puts a caller through to this number.
+pub(crate) fn dials(number: &str) -> String {
+    format!(
+        "<Dial answerOnBridge=\"true\" action=\"{PUBLIC_URL}/api/twilio/dialled\" method=\"POST\">{number}</Dial></Response>"
+    )
+}
+
 pub(crate) fn sign(token: &str, url: &str, form: &[(&str, &str)]) -> String {
     let mut form = form.to_vec();
     form.sort_unstable();

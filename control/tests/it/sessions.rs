@@ -157,9 +157,10 @@ async fn who_may_listen_and_when() {
     let live = format!("/api/calls/{call}/sessions");
     let silent = format!("/api/calls/{}/sessions", call_sid(2));
     let long = "x".repeat(3000);
-    let table: [(&str, &Person, &str, Value, u16, &str); 9] = [
+    let table: [(&str, &Person, &str, Value, u16, &str); 10] = [
         ("no audio", &admin, &silent, json!({ "mode": "listen" }), 409, "call_not_live"),
-        ("whisper", &admin, &live, json!({ "mode": "whisper" }), 409, "call_cannot_be_joined"),
+        ("whisper", &admin, &live, json!({ "mode": "whisper" }), 502, "twilio_unavailable"),
+        ("takeover", &admin, &live, json!({ "mode": "takeover" }), 409, "call_cannot_be_joined"),
         ("whisper by a viewer", &viewer, &live, json!({ "mode": "whisper" }), 403, "forbidden"),
         ("agent", &agent, &live, json!({ "mode": "listen" }), 404, "not_found"),
         ("no mode", &admin, &live, json!({}), 422, "invalid_body"),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::server::{
-    AUTH_TOKEN, NUMBER, PUBLIC_URL, Server, account, call_sid, code, sign, stream_sid, voice,
+    AUTH_TOKEN, NUMBER, PUBLIC_URL, Server, account, call_sid, code, dials, sign, stream_sid, voice,
 };
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn a_call_is_recorded_and_answered_with_twiml() {
         "<Start><Stream name=\"partyline\" url=\"wss://media.example.com/twilio/media/",
         "track=\"both_tracks\"",
         "statusCallback=\"https://calls.example.com/api/twilio/stream\"",
-        "</Start><Dial answerOnBridge=\"true\">+15550199</Dial></Response>",
+        &format!("</Start>{}", dials("+15550199")),
     ] {
         assert!(twiml.contains(part), "{part}: {twiml}");
     }

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, error::UrlError};
 use url::Url;
 
-use super::BotConfig;
+use super::{BotConfig, reach};
 
 /// Longest URL of a bot, in bytes.
 const MAX_URL: usize = 2048;
@@ -47,12 +47,20 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 pub(super) type Socket = WebSocketStream<Box<dyn Transport>>;
 
 /// Where a bot is, or why it cannot be anywhere.
-pub(super) struct Target(Result<(Url, Option<SecretString>), &'static str>);
+pub(super) struct Target(Result<(Url, Whose), &'static str>);
+
+/// Who says where it is.
+enum Whose {
+    /// A tenant's admin: it is reached at public addresses only, and at those that the operator allows.
+    Tenants,
+    /// The operator, with a key for it.
+    Operators(SecretString),
+}
 
 impl Target {
     /// A bot at the tenant's URL.
     pub(super) fn stream(url: &str) -> Self {
-        Self(parsed(url).map(|url| (url, None)))
+        Self(parsed(url).map(|url| (url, Whose::Tenants)))
     }
 
     /// OpenAI's API, for a model.
@@ -62,14 +70,14 @@ impl Target {
         };
         Self(parsed(&config.openai_url).map(|mut url| {
             url.query_pairs_mut().append_pair("model", model);
-            (url, Some(key))
+            (url, Whose::Operators(key))
         }))
     }
 
     /// Opens the WebSocket. The error is for people, and has neither the URL nor the key in it.
     pub(super) async fn open(self, config: &BotConfig) -> Result<Socket, String> {
-        let (url, key) = self.0?;
-        let connecting = connect(&url, key.as_ref(), config);
+        let (url, whose) = self.0?;
+        let connecting = connect(&url, &whose, config);
         match tokio::time::timeout(config.connect_timeout, connecting).await {
             Ok(opened) => opened,
             Err(_elapsed) => Err("it did not answer the connection in time".to_owned()),
@@ -88,20 +96,19 @@ fn parsed(url: &str) -> Result<Url, &'static str> {
     }
 }
 
-async fn connect(url: &Url, key: Option<&SecretString>, config: &BotConfig) -> Result<Socket, String> {
+async fn connect(url: &Url, whose: &Whose, config: &BotConfig) -> Result<Socket, String> {
     let mut request = url.as_str().into_client_request().map_err(|error| refused(&error))?;
-    if let Some(key) = key {
+    if let Whose::Operators(key) = whose {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", key.expose_secret()))
             .map_err(|_| "the key has characters that no header may have".to_owned())?;
         bearer.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, bearer);
     }
-    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
-        return Err("its URL has no host".to_owned());
+    let addresses = match whose {
+        Whose::Tenants => config.hosts.addresses(url).await?,
+        Whose::Operators(_) => reach::resolved(url).await?,
     };
-    // Brackets are of the URL, not of the address.
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let tcp = TcpStream::connect((host, port)).await.map_err(|error| format!("cannot connect: {error}"))?;
+    let tcp = TcpStream::connect(&*addresses).await.map_err(|error| format!("cannot connect: {error}"))?;
     tcp.set_nodelay(true).map_err(|error| format!("cannot connect: {error}"))?;
     let transport: Box<dyn Transport> = match url.scheme() {
         "wss" => {
@@ -109,6 +116,9 @@ async fn connect(url: &Url, key: Option<&SecretString>, config: &BotConfig) -> R
                 Some(trusted) => trusted.clone(),
                 None => TLS.clone().map_err(|error| format!("cannot speak TLS: {error}"))?,
             };
+            let host = url.host_str().unwrap_or_default();
+            // Brackets are of the URL, not of the address.
+            let host = host.trim_start_matches('[').trim_end_matches(']');
             let name = ServerName::try_from(host.to_owned())
                 .map_err(|_| "its host cannot have a certificate".to_owned())?;
             let tls = TlsConnector::from(trusted).connect(name, tcp).await;

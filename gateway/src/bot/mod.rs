@@ -6,6 +6,7 @@ mod adapter;
 mod connect;
 mod drive;
 mod openai;
+mod reach;
 mod stream;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use self::openai::OpenAi;
+pub use self::reach::{BotHosts, NotAHost};
 use self::stream::Stream;
 
 /// What may wait to be told to a bot. It is taken at once, but a queue that is cleared gives back all its marks together.
@@ -37,6 +39,8 @@ pub struct BotConfig {
     pub openai_url: String,
     /// The key for it. `None`: a bot of that kind fails.
     pub openai_key: Option<SecretString>,
+    /// Where a tenant's bot may be beside public addresses, and without TLS.
+    pub hosts: BotHosts,
     /// What `wss:` trusts. `None`: what the machine trusts.
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// From the attempt to connect to the answer of the handshake, and as long again until the bot is ready.
@@ -60,6 +64,7 @@ impl Default for BotConfig {
         Self {
             openai_url: "wss://api.openai.com/v1/realtime".to_owned(),
             openai_key: None,
+            hosts: BotHosts::default(),
             tls: None,
             connect_timeout: Duration::from_secs(5),
             ping: Duration::from_secs(10),

@@ -145,6 +145,16 @@ impl Door {
         inner.tell(message);
     }
 
+    /// Whether this one may speak.
+    pub(super) fn has(&self, party: PartyId) -> bool {
+        self.lock().parties.contains_key(&party)
+    }
+
+    /// The stream is over, and nobody is told anything before there is another.
+    pub(super) fn close(&self) {
+        self.lock().stream = None;
+    }
+
     /// Tells the stream. False: there is none now.
     pub(super) fn tell(&self, message: ToFloor) -> bool {
         self.lock().tell(message)

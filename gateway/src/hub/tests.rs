@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use common::token::Side;
+
 use super::*;
 
 #[test]
@@ -72,6 +74,7 @@ fn another_tenant_with_the_same_id_gets_nobodys_listeners() {
 #[derive(Debug, Default)]
 struct Recorder {
     timestamps: Mutex<Vec<u64>>,
+    sides: Mutex<Vec<CallKey>>,
     ended: AtomicU32,
 }
 
@@ -92,6 +95,10 @@ impl Outlet for Recorder {
 
     fn own(&self, _: u32, _: &Packet) {}
 
+    fn side_ended(&self, key: CallKey) {
+        self.sides.lock().unwrap().push(key);
+    }
+
     fn call_ended(&self, _: CallKey) {
         self.ended.fetch_add(1, Ordering::Relaxed);
     }
@@ -105,4 +112,56 @@ fn fixture() -> (Arc<Recorder>, Hub, CallInfo) {
 
 fn packet(arrived: Instant, timestamp: u64) -> Packet {
     Packet { codec: Codec::Opus, payload: vec![1, 2].into(), timestamp, marker: false, arrived }
+}
+
+#[test]
+fn whoever_whispers_is_on_no_leg_that_the_caller_hears() {
+    let (heard, hub, info) = fixture();
+    let of = |kind| CallInfo { kind, ..info.clone() };
+    let party = |mode| Party { id: PartyId(7), side: Side::Beside, mode, worker: 0 };
+    assert!(hub.open_side(of(StreamKind::Coach)).is_none(), "there is no call beside which it could be");
+    let (call, _) = hub.open(of(StreamKind::Monitor));
+    assert!(!call.carries(Mode::Whisper) && !call.carries(Mode::Join));
+    assert!(hub.open_side(CallInfo { tenant: TenantId::new(), ..of(StreamKind::Coach) }).is_none());
+
+    let (coach, _) = hub.open_side(of(StreamKind::Coach)).unwrap();
+    assert!(call.carries(Mode::Whisper) && !call.carries(Mode::Join));
+    let (join, _) = hub.open_side(of(StreamKind::Join)).unwrap();
+    let mut floors = [&coach, &join].map(|leg| leg.take_floor().unwrap());
+    let told = |floors: &mut [Inlet; 2]| {
+        floors.each_mut().map(|floor| std::iter::from_fn(|| floor.messages.try_recv().ok()).last())
+    };
+    let said = |floors: &mut [Inlet; 2]| {
+        call.speak(PartyId(7), speech());
+        floors.each_mut().map(|floor| floor.speech.try_recv().is_ok())
+    };
+
+    assert_eq!(said(&mut floors), [false, false], "who only listens");
+    for (mode, heard) in [
+        (Mode::Whisper, [true, false]),
+        (Mode::Join, [false, true]),
+        (Mode::Takeover, [false, true]),
+        (Mode::Whisper, [true, false]),
+        (Mode::Listen, [false, false]),
+    ] {
+        call.set_party(party(mode));
+        let is_there = told(&mut floors).map(|message| matches!(message, Some(ToFloor::Party(_))));
+        assert_eq!((is_there, said(&mut floors)), (heard, heard), "{mode:?}");
+    }
+
+    call.set_party(party(Mode::Whisper));
+    let (second, replaced) = hub.open_side(of(StreamKind::Coach)).unwrap();
+    assert!(Arc::ptr_eq(&replaced.unwrap(), &coach));
+    hub.close_side(&coach);
+    assert!(call.carries(Mode::Whisper) && heard.sides.lock().unwrap().is_empty(), "another has its place");
+    let mut floor = second.take_floor().unwrap();
+    assert!(matches!(floor.messages.try_recv(), Ok(ToFloor::Party(party)) if party.id == PartyId(7)));
+    hub.close_side(&second);
+    assert!(!call.carries(Mode::Whisper) && call.carries(Mode::Join));
+    assert_eq!(*heard.sides.lock().unwrap(), [call.key()]);
+    assert!(!call.speak(PartyId(7), speech()), "it is over");
+}
+
+fn speech() -> Speech {
+    Speech { sequence: 1, timestamp: 0, marker: false, payload: vec![0].into() }
 }

@@ -44,11 +44,13 @@ pub(super) enum Reject {
     GrantOther,
     /// The grant does not know the signature that was shown: this is not Twilio.
     SignatureWrong,
+    /// A leg beside a call that is not here.
+    NoCall,
 }
 
 impl Reject {
     /// All, for the metrics.
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Handshake,
         Self::SignatureMissing,
         Self::TicketInvalid,
@@ -64,6 +66,7 @@ impl Reject {
         Self::GrantExpired,
         Self::GrantOther,
         Self::SignatureWrong,
+        Self::NoCall,
     ];
 
     /// The word for it in the log and the metrics.
@@ -84,6 +87,7 @@ impl Reject {
             Self::GrantExpired => "grant_expired",
             Self::GrantOther => "grant_other",
             Self::SignatureWrong => "signature_wrong",
+            Self::NoCall => "no_call",
         }
     }
 }

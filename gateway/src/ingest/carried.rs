@@ -1,32 +1,27 @@
-//! The call that a stream carries, from the moment it was let in.
+//! What a stream carries, from the moment it was let in: a call, or a leg beside one.
 
 use std::sync::Arc;
 use std::task::Context;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use common::bus::{NodeEvent, StreamEnd};
-use gateway_core::call::{Call, Counts, Wanted};
+use gateway_core::call::Counts;
 use gateway_core::frame::Track;
 
 use super::Shared;
+use super::heard::Heard;
 use super::speaking::Speaking;
-use crate::hub::LiveCall;
+use crate::hub::{CallInfo, LiveCall};
 
-/// How long to wait before an encoder that could not be made is tried again.
-const RETRY: Duration = Duration::from_secs(1);
-
-/// A call in the hub. Dropping it takes the call out and tells the others, whatever ended the stream.
+/// A stream in the hub. Dropping it takes it out and tells the others, whatever ended it.
 #[derive(Debug)]
 pub(super) struct Carried {
     shared: Arc<Shared>,
     live: Arc<LiveCall>,
-    call: Call,
     tracks: usize,
-    /// How the call was last told that it is heard.
-    heard: Wanted,
-    /// Not before this is an encoder made again.
-    retry: Option<Instant>,
+    /// `None`: it is a leg beside the call, which only those hear who speak on it.
+    heard: Option<Heard>,
     /// `None`: nobody can speak on it.
     speaking: Option<Box<Speaking>>,
     /// What the others will be told.
@@ -34,46 +29,44 @@ pub(super) struct Carried {
 }
 
 impl Carried {
-    /// Begins to carry a call that is in the hub, and tells the others.
+    /// Begins to carry a stream that is in the hub, and tells the others.
     pub(super) fn new(shared: Arc<Shared>, live: Arc<LiveCall>, tracks: &[Track]) -> Self {
-        let call = Call::new(shared.config.call, tracks);
-        shared.metrics.calls.inc();
-        let info = live.info();
-        shared.bus.events.publish(NodeEvent::StreamStarted {
-            node: shared.node,
-            tenant: info.tenant,
-            call: info.call,
-            call_sid: info.call_sid,
-            stream: info.stream,
-            tracks: tracks.iter().map(|track| track.as_str().to_owned()).collect(),
-        });
-        let tracks = tracks.len();
+        let (node, &CallInfo { tenant, call, call_sid, stream, kind, .. }) = (shared.node, live.info());
+        let (heard, event) = if kind.is_beside() {
+            shared.metrics.sides.inc();
+            (None, NodeEvent::SideStarted { node, tenant, call, call_sid, kind })
+        } else {
+            shared.metrics.calls.inc();
+            let names = tracks.iter().map(|track| track.as_str().to_owned()).collect();
+            let event = NodeEvent::StreamStarted { node, tenant, call, call_sid, stream, tracks: names };
+            (Some(Heard::new(shared.clone(), live.clone(), tracks)), event)
+        };
+        shared.bus.events.publish(event);
         let speaking = live.take_floor().map(|inlet| {
             let now = Instant::now();
             Box::new(Speaking::new(shared.clone(), live.clone(), inlet, now))
         });
-        let (heard, retry, end) = (Wanted::NOTHING, None, StreamEnd::Lost);
-        Self { shared, live, call, tracks, heard, retry, speaking, end }
+        Self { shared, live, tracks: tracks.len(), heard, speaking, end: StreamEnd::Lost }
     }
 
     /// Takes a frame, and sends what comes of it to whoever hears the call.
     pub(super) fn frame(&mut self, now: Instant, track: Track, timestamp_ms: u64, ulaw: &[u8]) {
-        self.follow_listeners(now);
-        self.live.set_media_ms(timestamp_ms);
-        self.call.handle_frame(now, track, timestamp_ms, ulaw);
+        if let Some(heard) = &mut self.heard {
+            heard.follow_listeners(now);
+            self.live.set_media_ms(timestamp_ms);
+            heard.frame(now, track, timestamp_ms, ulaw);
+        }
         if let (Some(speaking), Track::Inbound) = (&mut self.speaking, track) {
             speaking.caller(now, timestamp_ms, ulaw);
-            self.hear_what_is_spoken(now);
         }
-        self.send();
+        self.pass_on(now);
     }
 
     /// Takes what people, bots and control have to say. Registers to be woken for more.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) {
         if let Some(speaking) = &mut self.speaking {
             speaking.poll(cx, now);
-            self.hear_what_is_spoken(now);
-            self.send();
+            self.pass_on(now);
         }
     }
 
@@ -89,12 +82,14 @@ impl Carried {
         }
     }
 
-    /// Gives those who only listen what is spoken on the agent's side.
-    fn hear_what_is_spoken(&mut self, now: Instant) {
-        let Some(speaking) = &mut self.speaking else { return };
-        for (timestamp_ms, ulaw) in speaking.take_frames() {
-            self.call.handle_frame(now, Track::Outbound, timestamp_ms, &ulaw);
+    /// Gives those who only listen what is spoken on the agent's side, and sends what there is to send.
+    fn pass_on(&mut self, now: Instant) {
+        let frames = self.speaking.as_mut().map(|speaking| speaking.take_frames());
+        let Some(heard) = &mut self.heard else { return };
+        for (timestamp_ms, ulaw) in frames.into_iter().flatten() {
+            heard.frame(now, Track::Outbound, timestamp_ms, &ulaw);
         }
+        heard.send();
     }
 
     /// Tells the bot and the others about a key.
@@ -108,19 +103,27 @@ impl Carried {
 
     /// Lets the call do what is due.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        self.follow_listeners(now);
         if let Some(speaking) = &mut self.speaking {
             speaking.handle_timeout(now);
-            self.hear_what_is_spoken(now);
         }
-        self.call.handle_timeout(now);
-        self.send();
+        if let Some(heard) = &mut self.heard {
+            heard.follow_listeners(now);
+            heard.handle_timeout(now);
+        }
+        self.pass_on(now);
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), or never.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let speaking = self.speaking.as_ref().and_then(|speaking| speaking.poll_timeout());
-        self.call.poll_timeout().into_iter().chain(speaking).min()
+        let heard = self.heard.as_ref().and_then(Heard::poll_timeout);
+        heard.into_iter().chain(speaking).min()
+    }
+
+    /// Whether it is a leg beside a call that is over, or on which nobody has spoken for long.
+    pub(super) fn is_deserted(&self, now: Instant) -> bool {
+        let unused = |speaking: &Speaking| speaking.is_deserted(now);
+        self.heard.is_none() && (!self.live.is_open() || self.speaking.as_deref().is_some_and(unused))
     }
 
     /// What the call has counted since this was last asked. What was spoken goes to the metrics at once.
@@ -128,7 +131,7 @@ impl Carried {
         if let Some(speaking) = &mut self.speaking {
             speaking.flush();
         }
-        self.call.take_counts()
+        self.heard.as_mut().map(Heard::take_counts).unwrap_or_default()
     }
 
     /// The voices that were announced.
@@ -139,26 +142,6 @@ impl Carried {
     /// Ends it, for this reason.
     pub(super) fn finish(mut self, end: StreamEnd) {
         self.end = end;
-    }
-
-    /// Makes or drops the encoder as listeners come and go. Costs a few atomic reads while nothing changes.
-    fn follow_listeners(&mut self, now: Instant) {
-        let heard = self.live.wanted();
-        if heard == self.heard || self.retry.is_some_and(|retry| now < retry) {
-            return;
-        }
-        let was = self.call.is_encoding();
-        match self.call.set_heard(now, heard) {
-            Ok(()) => (self.heard, self.retry) = (heard, None),
-            Err(error) => {
-                self.shared.metrics.encoder_failures.inc();
-                self.retry = Some(now + RETRY);
-                tracing::error!(error = &error as &dyn std::error::Error, "call cannot be encoded");
-            }
-        }
-        let is = self.call.is_encoding();
-        self.shared.metrics.encoders.add(i64::from(is) - i64::from(was));
-        self.send();
     }
 
     /// Takes the call out of the hub. Who hears a call that may go on waits for its next stream.
@@ -173,12 +156,6 @@ impl Carried {
             shared.hub.give_up(live.info().call, Some(&live));
         });
     }
-
-    fn send(&mut self) {
-        while let Some(packet) = self.call.poll_packet() {
-            self.live.send(&packet);
-        }
-    }
 }
 
 impl Drop for Carried {
@@ -186,24 +163,25 @@ impl Drop for Carried {
         if let Some(speaking) = &mut self.speaking {
             speaking.end(self.end == StreamEnd::Stopped);
         }
-        self.leave();
-        self.shared.metrics.calls.dec();
-        self.shared.metrics.encoders.sub(i64::from(self.call.is_encoding()));
-        let info = self.live.info();
-        tracing::info!(call = %info.call, stream = %info.stream, reason = ?self.end, "media stream ended");
-        self.shared.bus.events.publish(NodeEvent::StreamEnded {
-            node: self.shared.node,
-            tenant: info.tenant,
-            call: info.call,
-            stream: info.stream,
-            reason: self.end,
-        });
+        let (reason, &CallInfo { tenant, call, call_sid, stream, .. }) = (self.end, self.live.info());
+        tracing::info!(%call, %stream, ?reason, "media stream ended");
+        let event = if self.heard.is_some() {
+            self.leave();
+            self.shared.metrics.calls.dec();
+            NodeEvent::StreamEnded { node: self.shared.node, tenant, call, stream, reason }
+        } else {
+            self.shared.hub.close_side(&self.live);
+            self.shared.metrics.sides.dec();
+            NodeEvent::SideEnded { tenant, call, call_sid, reason }
+        };
+        self.shared.bus.events.publish(event);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::time::Duration;
 
     use common::CallId;
     use common::token::Signer;
@@ -212,7 +190,7 @@ mod tests {
 
     use super::super::tests::shared;
     use super::*;
-    use crate::hub::{CallInfo, CallKey, Outlet};
+    use crate::hub::{CallKey, Outlet};
 
     #[test]
     fn a_call_is_encoded_while_it_is_heard_and_not_otherwise() {
@@ -292,6 +270,8 @@ mod tests {
         }
 
         fn own(&self, _: u32, _: &Packet) {}
+
+        fn side_ended(&self, _: CallKey) {}
 
         fn call_ended(&self, call: CallKey) {
             self.ended.lock().unwrap().push(call);

@@ -38,6 +38,10 @@ impl Closed {
     /// Its `start` was not the one expected. Which part was wrong is not told.
     pub(super) const NOT_ADMITTED: Self = Self::refused(1008, "not admitted");
 
+    /// A leg on which nobody has anything to say any more: Twilio hangs it up.
+    pub(super) const DESERTED: Self =
+        Self::ByUs { code: 1000, reason: "nobody speaks", end: StreamEnd::Stopped };
+
     const fn refused(code: u16, reason: &'static str) -> Self {
         Self::ByUs { code, reason, end: StreamEnd::Refused }
     }

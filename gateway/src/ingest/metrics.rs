@@ -27,6 +27,8 @@ const FRAME_SAMPLES: u64 = 160;
 pub(super) struct Metrics {
     /// Calls with an open media stream that was let in.
     pub(super) calls: IntGauge,
+    /// Legs of our own beside calls, that carry audio.
+    pub(super) sides: IntGauge,
     /// Sockets open, let in or not yet.
     pub(super) connections: IntGauge,
     /// Calls that are being encoded.
@@ -109,6 +111,10 @@ impl Metrics {
         let metrics = Self {
             speaking: Speaking::register(registry)?,
             calls: gauge("partyline_calls_active", "Calls whose media stream is open")?,
+            sides: gauge(
+                "partyline_conference_legs_active",
+                "Legs of the gateway's own in calls' conferences, that carry audio",
+            )?,
             connections: gauge("partyline_twilio_ws_connections", "WebSockets of Twilio that are open")?,
             encoders: gauge("partyline_encoders_active", "Calls that are being encoded")?,
             encoder_failures: counter(

@@ -9,6 +9,7 @@ mod admission;
 mod carried;
 mod close;
 mod handshake;
+mod heard;
 mod metrics;
 mod speaking;
 mod stream;

@@ -118,6 +118,9 @@ impl Stream {
             }
             if let Some(carried) = &mut self.carried {
                 carried.poll(cx, now);
+                if carried.is_deserted(now) {
+                    return Poll::Ready(Closed::DESERTED);
+                }
             }
             let mut due = self.deadline(now);
             if due <= now {
@@ -227,7 +230,16 @@ impl Stream {
             stream: start.stream,
             kind: self.ticket.kind,
         };
-        let live = self.place.open(&self.shared.hub, info);
+        let live = match info.kind.is_beside() {
+            false => self.place.open(&self.shared.hub, info),
+            true => match self.place.open_side(&self.shared.hub, info) {
+                Some(live) => live,
+                None => {
+                    self.shared.metrics.rejected(Reject::NoCall);
+                    return Err(Closed::NOT_ADMITTED);
+                }
+            },
+        };
         tracing::info!(stream = %start.stream, tracks = ?start.tracks, kind = ?self.ticket.kind, "media stream started");
         self.carried = Some(Carried::new(self.shared.clone(), live, &start.tracks));
         Ok(())

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use common::token::StreamKind;
 use tokio::sync::{Notify, oneshot};
 
 use super::admission::Reject;
@@ -32,7 +33,8 @@ struct Inner {
     next: u64,
     /// By number. `None`: was told already.
     orders: HashMap<u64, Option<oneshot::Sender<Order>>>,
-    by_call: HashMap<CallKey, u64>,
+    /// The call's own, and those of its legs.
+    by_call: HashMap<(CallKey, StreamKind), u64>,
 }
 
 impl Inner {
@@ -97,7 +99,7 @@ impl Streams {
 pub(super) struct Place {
     streams: Arc<Streams>,
     number: u64,
-    call: Option<CallKey>,
+    call: Option<(CallKey, StreamKind)>,
     /// Comes at most once.
     pub(super) order: oneshot::Receiver<Order>,
 }
@@ -106,17 +108,37 @@ impl Place {
     /// Opens the call that this socket carries, and tells an older socket of the same call to end.
     pub(super) fn open(&mut self, hub: &Hub, info: CallInfo) -> Arc<LiveCall> {
         // In one step: between the two a newer stream could find the call, and not its socket.
-        let mut inner = self.streams.lock();
+        let streams = self.streams.clone();
+        let mut inner = streams.lock();
         let (live, replaced) = hub.open(info);
-        let old = replaced.and_then(|old| inner.by_call.remove(&old.key()));
-        inner.by_call.insert(live.key(), self.number);
+        self.take(&mut inner, &live, replaced);
+        drop(inner);
+        live
+    }
+
+    /// The same for the stream of a leg beside a call. `None`: there is no such call here.
+    pub(super) fn open_side(&mut self, hub: &Hub, info: CallInfo) -> Option<Arc<LiveCall>> {
+        let streams = self.streams.clone();
+        let mut inner = streams.lock();
+        let (live, replaced) = hub.open_side(info)?;
+        self.take(&mut inner, &live, replaced);
+        Some(live)
+    }
+
+    fn take(&mut self, inner: &mut Inner, live: &LiveCall, replaced: Option<Arc<LiveCall>>) {
+        let old = replaced.and_then(|old| inner.by_call.remove(&lane(&old)));
+        inner.by_call.insert(lane(live), self.number);
         if let Some(number) = old {
             inner.tell(number, Order::Replaced);
         }
-        drop(inner);
-        self.call = Some(live.key());
-        live
+        self.call = Some(lane(live));
     }
+}
+
+/// Streams of a call that take each other's place. Its own do, whatever opened them.
+fn lane(live: &LiveCall) -> (CallKey, StreamKind) {
+    let kind = live.info().kind;
+    (live.key(), if kind.is_beside() { kind } else { StreamKind::Agent })
 }
 
 impl Drop for Place {

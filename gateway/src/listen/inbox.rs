@@ -82,6 +82,8 @@ pub(super) struct Door {
     bell: Notify,
     /// Bounded by the calls: each ends once.
     ended: Mutex<Vec<CallKey>>,
+    /// Bounded by the legs beside calls.
+    sides: Mutex<Vec<CallKey>>,
     stop: AtomicBool,
 }
 
@@ -127,6 +129,11 @@ impl Outlet for Mailbox {
         self.send(Parcel::Own(tag, packet.clone()));
     }
 
+    fn side_ended(&self, call: CallKey) {
+        self.door.sides.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        self.door.ring();
+    }
+
     fn call_ended(&self, call: CallKey) {
         self.door.ended.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         self.door.ring();
@@ -154,6 +161,12 @@ impl Door {
     /// Waits until the bell is rung, or was since the last time.
     pub(super) async fn rung(&self) {
         self.bell.notified().await;
+    }
+
+    /// The calls of which a leg beside them has ended since the last time, in `calls`.
+    pub(super) fn take_sides(&self, calls: &mut Vec<CallKey>) {
+        calls.clear();
+        mem::swap(calls, &mut self.sides.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The calls that ended since the last time, in `calls`.

@@ -18,7 +18,6 @@ use super::Workers;
 use super::mouth::ALIVE;
 use super::registry::Record;
 use crate::hub::Hub;
-use crate::hub::floor::ToFloor;
 
 /// Largest message. Ours have 14 bytes.
 pub(super) const MESSAGE: usize = 256;
@@ -148,6 +147,6 @@ async fn talk(
 fn hush(record: &Record, hub: &Hub, now: Instant) {
     record.mouth.set_talking(now, false);
     if let Some(call) = hub.find(record.grant.tenant, record.grant.call) {
-        call.tell_floor(ToFloor::Hush(PartyId(record.tag)));
+        call.hush(PartyId(record.tag));
     }
 }

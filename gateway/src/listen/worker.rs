@@ -37,6 +37,8 @@ pub(super) struct Worker {
     tally_at: Option<Instant>,
     /// Reused: calls that ended.
     ended: Vec<CallKey>,
+    /// Reused: calls of which a leg has ended.
+    sides: Vec<CallKey>,
 }
 
 impl Worker {
@@ -50,6 +52,7 @@ impl Worker {
             sessions: Sessions::new(setting, udp),
             tally_at: None,
             ended: Vec::new(),
+            sides: Vec::new(),
         })
     }
 
@@ -104,8 +107,12 @@ impl Worker {
     fn serve(&mut self) -> bool {
         // Taken first: what was asked for before a call ended is then seen before its end is served.
         self.inbox.door.take_ended(&mut self.ended);
+        self.inbox.door.take_sides(&mut self.sides);
         requests(&self.inbox, &mut self.sessions);
         let more = packets(&self.inbox, &mut self.sessions);
+        for call in self.sides.drain(..) {
+            self.sessions.side_ended(call);
+        }
         for call in self.ended.drain(..) {
             self.sessions.call_ended(call);
         }

@@ -88,6 +88,8 @@ impl Server {
         }
         let child = command
             .env("PARTYLINE_DATA_DIR", data.path().join("data"))
+            // Where bots of this machine are reached.
+            .env("PARTYLINE_GATEWAY_BOT_HOSTS", "127.0.0.1")
             .env("PARTYLINE_LOG", "warn")
             // One person opens all sessions here.
             .env("PARTYLINE_SESSIONS_PER_MINUTE", "600000")

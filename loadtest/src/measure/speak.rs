@@ -11,6 +11,7 @@ use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::ears::Ears;
 use super::latency::{Latency, Spread};
 use super::site::{Site, Which};
 use super::{milliseconds, rounded};
@@ -49,6 +50,9 @@ pub struct Speak {
     /// How often a bot is taken over from and handed back to
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=1000))]
     takeovers: u32,
+    /// Listeners beside whom the mouth speaks once more, and a line is said; 0: none
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(0..=4000))]
+    listeners: u32,
     /// Two-way calls, each with one speaking supervisor, whose cost is measured; 0: none
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=500))]
     calls: u32,
@@ -63,6 +67,8 @@ pub struct Report {
     server: String,
     /// A sample at the mouth to the same sample at the caller's ear.
     mouth_to_caller: Spread,
+    /// The same beside listeners of the same call.
+    beside: Option<Beside>,
     /// The order to take over to the last of the bot's voice at the caller's ear.
     takeover: Spread,
     /// PATCH sent to the first sample of a voice at the caller's ear that was speaking all the time.
@@ -70,6 +76,15 @@ pub struct Report {
     calls: u32,
     /// CPU of the server a second of a two-way call with one speaking supervisor.
     cpu_ms_a_call_second: Option<f64>,
+}
+
+/// What listeners change.
+#[derive(Clone, Debug, Serialize)]
+struct Beside {
+    listeners: usize,
+    mouth_to_caller: Spread,
+    /// Whether a line that was said sounded the same to the sample, with them and without.
+    same_sound: bool,
 }
 
 impl Speak {
@@ -80,7 +95,8 @@ impl Speak {
     /// A server that does not start, or lets nobody speak.
     pub async fn run(&self, bar: &ProgressBar) -> Result<Report> {
         let pulses = u64::from(self.pulses);
-        bar.set_length(pulses + 2 * u64::from(self.takeovers) + self.seconds);
+        let beside = u64::from(self.listeners) + if self.listeners > 0 { pulses } else { 0 };
+        bar.set_length(pulses + beside + 2 * u64::from(self.takeovers) + self.seconds);
         bar.set_message("server starts");
         let site = self.which.open().await?;
         let number = site.call().to.replace('+', "%2B");
@@ -89,7 +105,11 @@ impl Speak {
         site.console().send(Method::PATCH, &number, answer_by).await.context("the number's route")?;
 
         bar.set_message("mouth to caller");
-        let mouth_to_caller = self.mouth_to_caller(&site, bar).await?;
+        let (line, call) = place(&site).await?;
+        let mouth_to_caller = self.mouth_to_caller(&site, &line, &call, bar).await?;
+        let beside = self.beside(&site, &line, &call, bar).await?;
+        line.hang_up();
+        line.finished().await;
         bar.set_message("mode to audible");
         let mode_to_audible = self.mode_to_audible(&site, bar).await?;
         bar.set_message("cost");
@@ -102,6 +122,7 @@ impl Speak {
         Ok(Report {
             server: self.which.name(),
             mouth_to_caller,
+            beside,
             takeover,
             mode_to_audible,
             calls: self.calls,
@@ -109,16 +130,43 @@ impl Speak {
         })
     }
 
-    async fn mouth_to_caller(&self, site: &Site, bar: &ProgressBar) -> Result<Spread> {
-        let (line, call) = place(site).await?;
-        let person = Person::come(&site.console(), &call, "join", pulses()).await?;
+    /// What listeners of a call change of what its caller is sent.
+    async fn beside(
+        &self,
+        site: &Site,
+        line: &Call,
+        call: &str,
+        bar: &ProgressBar,
+    ) -> Result<Option<Beside>> {
+        if self.listeners == 0 {
+            return Ok(None);
+        }
+        let alone = said(site, line, call).await?;
+        bar.set_message("listeners come");
+        let mut ears = Ears::new(site.console(), vec![call.to_owned()])?;
+        ears.come(self.listeners as usize, 50, bar).await?;
+        bar.set_message("mouth to caller, beside listeners");
+        let same_sound = said(site, line, call).await? == alone;
+        let mouth_to_caller = self.mouth_to_caller(site, line, call, bar).await?;
+        Ok(Some(Beside { listeners: ears.count(), mouth_to_caller, same_sound }))
+    }
+
+    async fn mouth_to_caller(
+        &self,
+        site: &Site,
+        line: &Call,
+        call: &str,
+        bar: &ProgressBar,
+    ) -> Result<Spread> {
+        let begun = line.played().len();
+        let person = Person::come(&site.console(), call, "join", pulses()).await?;
         for _ in 0..self.pulses {
             tokio::time::sleep(PERIOD).await;
             bar.inc(1);
         }
         tokio::time::sleep(PERIOD).await;
         let since = person.ear.speaks_since().context("the supervisor never spoke")?;
-        let (played, begins) = (line.played(), line.played_since());
+        let (played, begins) = (line.played().split_off(begun), line.played_since() + time_of(begun));
         let mut latency = Latency::new();
         for onset in onsets(&played, MOUTH) {
             let heard = begins + time_of(onset);
@@ -128,8 +176,6 @@ impl Speak {
         }
         let spread = latency.spread();
         ensure!(spread.count > 0, "the caller heard nothing");
-        line.hang_up();
-        line.finished().await;
         Ok(spread)
     }
 
@@ -221,6 +267,27 @@ impl Person {
     }
 }
 
+/// Has a line said, and gives what the caller heard of it, without the silence in it: how late things are is measured
+/// otherwise.
+async fn said(site: &Site, line: &Call, call: &str) -> Result<Vec<i16>> {
+    let before = line.played().len();
+    let body = json!({ "text": "Your call is important to us. Please hold the line." });
+    site.console().send(Method::POST, &format!("/api/calls/{call}/say"), body).await?;
+    let begun = Instant::now();
+    loop {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let played = line.played().split_off(before);
+        let is_loud = |sample: &i16| sample.unsigned_abs() > 200;
+        // Over when a second has been silent behind it.
+        if let Some(last) = played.iter().rposition(is_loud)
+            && played.len() > last + audio::RATE as usize
+        {
+            return Ok(played.into_iter().filter(|&sample| sample != 0).collect());
+        }
+        ensure!(begun.elapsed() < PATIENCE, "the line was not said within {PATIENCE:?}");
+    }
+}
+
 /// Places a call on which one can speak, and gives its id.
 async fn place(site: &Site) -> Result<(Call, String)> {
     let console = site.console();
@@ -308,6 +375,11 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "server             {}", self.server)?;
         writeln!(f, "mouth to caller    {}", self.mouth_to_caller)?;
+        if let Some(beside) = &self.beside {
+            let sound = if beside.same_sound { "the same to the sample" } else { "ANOTHER SOUND" };
+            writeln!(f, "  beside listeners {}", beside.mouth_to_caller)?;
+            writeln!(f, "                   {} listeners; a line said is {sound}", beside.listeners)?;
+        }
         writeln!(f, "mode to audible    {}", self.mode_to_audible)?;
         writeln!(f, "bot after takeover {}", self.takeover)?;
         match self.cpu_ms_a_call_second {

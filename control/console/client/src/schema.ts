@@ -1642,7 +1642,8 @@ export interface paths {
      * Asks for leave to hear a call, and to be heard in it as the mode says.
      * @description A call that rings (`rings`) is answered with `join`: it is then the caller's own, and they are its agent. In any
      *     other call one is beside it, in the modes that the role and the organization's `speaking_modes` allow. An API key
-     *     needs `calls:speak` for any mode but `listen`.
+     *     needs `calls:speak` for any mode but `listen`. In a call of route `monitor` the connection begins with `listen`, and
+     *     `session.changed` tells when it may do what was asked for.
      */
     post: {
       parameters: {
@@ -1684,7 +1685,7 @@ export interface paths {
             "application/json": components["schemas"]["Problem"];
           };
         };
-        /** @description `call_not_live`: there is no audio now; `call_cannot_be_joined`: one can only listen; `call_already_answered`: another agent was faster */
+        /** @description `call_not_live`: there is no audio now; `call_cannot_be_joined`: one can only listen; `call_already_answered`: another agent was faster; `call_not_answered`; `no_twilio_account` */
         409: {
           headers: {
             [name: string]: unknown;
@@ -1702,6 +1703,15 @@ export interface paths {
           };
         };
         429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `twilio_unavailable`: try again; `twilio_refused` */
+        502: {
           headers: {
             [name: string]: unknown;
           };
@@ -1772,6 +1782,9 @@ export interface paths {
      * Changes what an open connection may do.
      * @description One's own, as far as the role and the organization's `speaking_modes` allow; anybody's back to `listen`, as admin or
      *     supervisor. It is so when the gateway says so: `session.changed` among the live events.
+     *
+     *     A call of route `monitor` is first moved into a conference at Twilio, which takes some seconds: until `session.changed`
+     *     nobody is heard. With `failed` that event says that nothing came of it.
      */
     patch: {
       parameters: {
@@ -1825,7 +1838,7 @@ export interface paths {
             "application/json": components["schemas"]["Problem"];
           };
         };
-        /** @description `session_is_over`, `call_not_live`, `call_cannot_be_joined` */
+        /** @description `session_is_over`, `call_not_live`, `call_cannot_be_joined`, `call_not_answered`, `no_twilio_account` */
         409: {
           headers: {
             [name: string]: unknown;
@@ -1835,6 +1848,15 @@ export interface paths {
           };
         };
         422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description `twilio_unavailable`: try again; `twilio_refused` */
+        502: {
           headers: {
             [name: string]: unknown;
           };
@@ -2035,8 +2057,9 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Puts the caller through to another number, by Twilio. Both voices can be heard on, and nobody can speak in the call
-     *     any more.
+     * Puts the caller through to another number, by Twilio.
+     * @description `cold`: both voices can be heard on, and who spoke on the call's own stream is out of it. `warm`, in calls of route
+     *     `monitor` and `conference`: the number is called into the call's conference, where the others stay until they hang up.
      */
     post: {
       parameters: {
@@ -2077,7 +2100,7 @@ export interface paths {
             "application/json": components["schemas"]["Problem"];
           };
         };
-        /** @description `call_not_live`, `no_twilio_account` */
+        /** @description `call_not_live`, `no_twilio_account`; `call_not_answered`; `call_cannot_be_joined`: `warm` is for calls in conferences */
         409: {
           headers: {
             [name: string]: unknown;
@@ -2770,6 +2793,150 @@ export interface paths {
     };
     trace?: never;
   };
+  "/api/twilio/agent": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Where Twilio tells what becomes of the agent who is called into a conference. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/twilio/conference": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Where Twilio tells who comes into a call's conference, and who leaves it. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/twilio/dialled": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Where Twilio comes when whom the caller was put through to is gone: hung up, never there, or moved into the call's
+     *     conference, where the caller then goes too.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        /** @description TwiML */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "text/xml": string;
+          };
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/twilio/recording": {
     parameters: {
       query?: never;
@@ -2828,6 +2995,58 @@ export interface paths {
     /**
      * Where Twilio comes back when the stream of an agent's call has ended: it may have broken, and the caller is still
      *     there. They get another, a few times; then the number's `dial` rings, or it hangs up.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          "application/x-www-form-urlencoded": Record<string, never>;
+        };
+      };
+      responses: {
+        /** @description TwiML */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "text/xml": string;
+          };
+        };
+        /** @description Not signed by Twilio */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/twilio/side": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * The voice webhook of our TwiML application: a leg of our own is in a call's conference, and its audio goes to the
+     *     gateway where the call's listeners are.
      */
     post: {
       parameters: {
@@ -3369,7 +3588,8 @@ export interface components {
            */
           stall_seconds?: number | null;
           /**
-           * @description `wss:` or `ws:`, without a name and password; at most 1000 characters.
+           * @description `wss:` or `ws:`, without a name and password; at most 1000 characters. Gateways connect to public addresses
+           *     with `wss:`, and to what their operator allows beside them.
            * @example wss://bot.example.com/twilio
            */
           url: string;
@@ -4067,7 +4287,7 @@ export interface components {
      * @description What a number's TwiML does.
      * @enum {string}
      */
-    Route: "monitor" | "agent";
+    Route: "monitor" | "conference" | "agent";
     /** @description What to say. */
     Say: {
       /**
@@ -4274,7 +4494,7 @@ export interface components {
      * @description How a caller is put through.
      * @enum {string}
      */
-    TransferKind: "cold";
+    TransferKind: "cold" | "warm";
     /** @description A person who signs in. */
     User: {
       /** @description What they sign in with. */

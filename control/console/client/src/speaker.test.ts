@@ -161,10 +161,11 @@ test("without a microphone nothing changes, but a takeover silences the AI all t
 });
 
 test("a takeover with its reason is asked for in its own way", async () => {
-  const changed = speaker.setMode("takeover", () => {
+  const ask = () => {
     asked.push("take over");
     return Promise.resolve();
-  });
+  };
+  const changed = speaker.setMode("takeover", { ask });
   await settle();
   gate().accept();
   says("takeover");
@@ -187,6 +188,30 @@ test("a mode that the gateway does not tell of is not believed", async () => {
   says("listen");
   await settle(3000);
   await changed;
+  expect(state()).toMatchObject({ mode: "listen", problem: { kind: "unavailable" } });
+});
+
+test("a call that Twilio must move first is waited for longer", async () => {
+  const changed = speaker.setMode("join", { moves: true });
+  await settle();
+  gate().accept();
+  says("listen");
+  await settle(19_000);
+  expect(state()).toMatchObject({ mode: "listen", wanted: "join", problem: null });
+  says("join");
+  await settle();
+  await changed;
+  expect(state()).toMatchObject({ mode: "join", wanted: null, talk: "off" });
+
+  const back = speaker.setMode("listen", { moves: true });
+  await settle();
+  await back;
+  const again = speaker.setMode("whisper", { moves: true });
+  await settle();
+  gate().accept();
+  says("listen");
+  await settle(20_000);
+  await again;
   expect(state()).toMatchObject({ mode: "listen", problem: { kind: "unavailable" } });
 });
 

@@ -42,11 +42,8 @@ export interface SpeakerState {
 /** Speaking, as a page uses it. */
 export interface CallSpeaker {
   readonly state: Live<SpeakerState>;
-  /**
-   * Changes what the connection may do. All but `listen` arm the microphone first. Shuts it in any case. `ask` asks
-   * control in a way of its own, as a takeover with its reason does.
-   */
-  readonly setMode: (mode: Mode, ask?: () => Promise<unknown>) => Promise<void>;
+  /** Changes what the connection may do. All but `listen` arm the microphone first. Shuts it in any case. */
+  readonly setMode: (mode: Mode, how?: HowToAsk) => Promise<void>;
   /** Speaks while a key is held: true when it goes down, false when it goes up. */
   readonly hold: (down: boolean) => void;
   /** Speaks until it is told otherwise. */
@@ -58,6 +55,14 @@ export interface CallSpeaker {
   readonly away: () => void;
   /** The network is gone, as the system says: nobody is heard any more. */
   readonly cut: () => void;
+}
+
+/** How another mode is asked for, where it is not as usual. */
+export interface HowToAsk {
+  /** Asks control in a way of its own, as a takeover with its reason does. */
+  readonly ask?: () => Promise<unknown>;
+  /** Whether Twilio must move the call first, which takes seconds: the gateway's word is waited for that much longer. */
+  readonly moves?: boolean;
 }
 
 /** The connection to speak over. */
@@ -101,6 +106,8 @@ export const SILENT: SpeakerState = {
 
 /** A granted mode is known to the gateway within this time, in ms. */
 const GRANTED_WITHIN_MS = 3000;
+/** The same where the call is moved into a conference first, in ms: then control gives it up too. */
+const MOVED_WITHIN_MS = 20_000;
 /** A lost gate is tried again after this time, in ms, while the microphone is armed. */
 const GATE_AGAIN_MS = 1000;
 
@@ -181,7 +188,7 @@ export class Speaker implements CallSpeaker {
     this.#state.set(SILENT);
   }
 
-  readonly setMode = async (mode: Mode, ask?: () => Promise<unknown>): Promise<void> => {
+  readonly setMode = async (mode: Mode, { ask, moves }: HowToAsk = {}): Promise<void> => {
     const way = this.#way;
     if (way === null) return;
     this.#epoch += 1;
@@ -205,7 +212,8 @@ export class Speaker implements CallSpeaker {
     }
     if (epoch !== this.#epoch) return;
     if (mode === "listen") this.#disarm();
-    if (this.#gate !== null && !(await this.#toldBy(mode))) {
+    const within = moves === true && mode !== "listen" ? MOVED_WITHIN_MS : GRANTED_WITHIN_MS;
+    if (this.#gate !== null && !(await this.#toldBy(mode, within))) {
       if (epoch === this.#epoch)
         this.#set({ wanted: null, problem: { kind: "unavailable", retryAfterSeconds: null } });
       return;
@@ -354,7 +362,7 @@ export class Speaker implements CallSpeaker {
   }
 
   /** Resolves with whether the gateway says in time that the connection may do this. */
-  #toldBy(mode: Mode): Promise<boolean> {
+  #toldBy(mode: Mode, withinMs: number): Promise<boolean> {
     if (this.#word?.mode === mode) return Promise.resolve(true);
     return new Promise((resolve) => {
       const end = (told: boolean) => {
@@ -362,7 +370,7 @@ export class Speaker implements CallSpeaker {
         this.#granted = null;
         resolve(told);
       };
-      const timer = setTimeout(() => end(false), GRANTED_WITHIN_MS);
+      const timer = setTimeout(() => end(false), withinMs);
       this.#granted = () => end(true);
     });
   }

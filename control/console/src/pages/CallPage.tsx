@@ -108,7 +108,7 @@ function CallView({ call }: { call: Call }): ReactElement {
       ) : (
         <NotOwn call={call} />
       )}
-      {!over && (speak || mine) && call.route !== "monitor" ? <SayPanel call={call} /> : null}
+      {!over && (speak || mine) && call.route === "agent" ? <SayPanel call={call} /> : null}
       <Summary call={call} />
       <Transcript call={call} />
       <div className="call-more">

@@ -183,8 +183,21 @@ test("what shut the microphone is said", async () => {
   ).toBeTruthy();
 });
 
-test("a call that is only listened to says so and offers no more", async () => {
+test("a call that two telephones have is moved before anybody is heard in it", async () => {
   const speaker = await speakerOn({ ...ada, route: "monitor", bot: null });
+  expect(mode("Take over").getAttribute("aria-disabled")).toBe("true");
+  expect(screen.queryByRole("region", { name: "Say to the caller" })).toBeNull();
+  key("w");
+  fireEvent.click(mode("Join"));
+  expect(speaker.done).toEqual(["mode whisper moved", "mode join moved"]);
+  act(() => speaker.change({ wanted: "join", mode: "listen" }));
+  expect(screen.getByText(/puts the call into a conference/)).toBeTruthy();
+  act(() => speaker.change({ wanted: null, mode: "join" }));
+  expect(screen.queryByText(/puts the call into a conference/)).toBeNull();
+});
+
+test("a call that is only listened to says so and offers no more", async () => {
+  const speaker = await speakerOn({ ...ada, route: null, bot: null });
   fireEvent.click(mode("Join"));
   key("w");
   key("t");
@@ -261,13 +274,13 @@ test("an AI that failed is said aloud, on the call, in the list and over every p
   parts.tell({
     ...told,
     call: { ...ada, bot: "failed" },
-    data: { alert: "bot_failed", detail: "refused" },
+    data: { kind: "bot_failed", detail: "refused" },
   });
   parts.tell({
     ...told,
     seq: 10,
     call: { ...ada, bot: "failed" },
-    data: { alert: "bot_failed", detail: "refused" },
+    data: { kind: "bot_failed", detail: "refused" },
   });
   expect(screen.getAllByText(/The AI has failed/)).toHaveLength(1);
   fireEvent.click(button("Dismiss"));

@@ -5,7 +5,7 @@ import { usePartyline } from "../state/usePartyline.ts";
 import { useShortcuts } from "../state/useShortcuts.ts";
 import { useSpeaking } from "../state/useSpeaker.ts";
 import { describeSpeakProblem } from "../words/problem.ts";
-import { fallWords, modeSentence, mouthWords, onlyListening } from "../words/speaking.ts";
+import { fallWords, isMoved, MOVING, modeSentence, mouthWords, onlyListening } from "../words/speaking.ts";
 import { Icon } from "./Icon.tsx";
 import { Microphone } from "./Microphone.tsx";
 import { ModeSwitch } from "./ModeSwitch.tsx";
@@ -18,11 +18,12 @@ export function SpeakPanel({ call }: { call: Call }): ReactElement {
   const { mode, wanted, fell, problem } = state;
   const [isTakingOver, setTakingOver] = useState(false);
   const only = onlyListening(call);
+  const moves = isMoved(call);
 
   const shortcuts = useMemo(() => {
     const change = (to: Mode) => {
       if (!isLive || speaker === null || (to !== "listen" && only !== null)) return false;
-      void speaker.setMode(to);
+      void speaker.setMode(to, { moves });
       return true;
     };
     return {
@@ -39,7 +40,7 @@ export function SpeakPanel({ call }: { call: Call }): ReactElement {
         return true;
       },
     };
-  }, [speaker, isLive, only, mode, state.talk, state.muted]);
+  }, [speaker, isLive, only, moves, mode, state.talk, state.muted]);
   useShortcuts(shortcuts);
 
   const blockedBy = (one: Mode): string | null => {
@@ -53,13 +54,18 @@ export function SpeakPanel({ call }: { call: Call }): ReactElement {
   const onMode = (one: Mode) => {
     if (one === "takeover") {
       if (mode !== "takeover") setTakingOver(true);
-    } else void speaker?.setMode(one);
+    } else void speaker?.setMode(one, { moves });
   };
   const sentence = modeSentence(mode);
   return (
     <div className="speak" data-mode={mode}>
       <ModeSwitch mode={mode} wanted={wanted} blockedBy={blockedBy} onMode={onMode} />
       {only === null || !isLive ? null : <p className="speak-words quiet">{only}</p>}
+      {moves && wanted !== null && wanted !== "listen" ? (
+        <p className="speak-words quiet" role="status">
+          {MOVING}
+        </p>
+      ) : null}
       {sentence === "" ? null : <p className="speak-words">{sentence}</p>}
       <div role="alert">
         {fell === null ? null : (

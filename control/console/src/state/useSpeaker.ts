@@ -88,13 +88,15 @@ export function useTakeOver(call: Call): (why: TakeoverReason) => Promise<void> 
     async (why) => {
       if (speaker !== null && isLive) {
         let refused: unknown = null;
-        await speaker.setMode("takeover", async () => {
-          try {
-            await api.takeOver(call.id, why);
-          } catch (error) {
-            refused = error;
-            throw error;
-          }
+        await speaker.setMode("takeover", {
+          ask: async () => {
+            try {
+              await api.takeOver(call.id, why);
+            } catch (error) {
+              refused = error;
+              throw error;
+            }
+          },
         });
         if (refused !== null) throw refused;
         return;

@@ -37,6 +37,13 @@ export function eventWords(event: CallEvent): EventWords {
     case "session.started":
       return { icon: "ear", text: `${person(data)} began to ${modeWord(text("mode"))}`, detail: "" };
     case "session.changed":
+      if (text("failed") !== "") {
+        return {
+          icon: "warning",
+          text: `${person(data)} could not ${modeWord(text("failed"))}`,
+          detail: "",
+        };
+      }
       return { icon: "ear", text: `${person(data)} now may ${modeWord(text("mode"))}`, detail: "" };
     case "session.ended":
       return { icon: "ear", text: `${person(data)} left`, detail: leftWords(text("reason")) };
@@ -53,12 +60,12 @@ export function eventWords(event: CallEvent): EventWords {
 
 /** What needs a person now. */
 export function alertWords(data: Readonly<Record<string, unknown>>, bot: Call["bot"]): string {
-  const { alert, detail } = data;
+  const { kind, detail } = data;
   const words = typeof detail === "string" ? detail.trim().slice(0, 200) : "";
-  if (alert === "bot_failed" || (bot === "failed" && typeof alert !== "string")) {
+  if (kind === "bot_failed" || (bot === "failed" && typeof kind !== "string")) {
     return `The AI has failed${words === "" ? "" : ` (${words})`}: the caller waits for somebody.`;
   }
-  if (alert === "caller_alone")
+  if (kind === "caller_alone")
     return "Who had taken the call over is gone, and the AI is paused: the caller is alone.";
   return words === "" ? "A call needs somebody." : words;
 }
@@ -83,6 +90,7 @@ function updateWords(data: Record<string, unknown>, text: (name: string) => stri
   if (isRecord(recording) && typeof recording["status"] === "string") {
     return { icon: "wave", text: `Recording ${spaced(recording["status"])}`, detail: "" };
   }
+  if (data["conference"] === true) return { icon: "phone", text: "Put into a conference", detail: "" };
   if (text("twilio_status") !== "") {
     return { icon: "phone", text: `Twilio says ${spaced(text("twilio_status"))}`, detail: "" };
   }

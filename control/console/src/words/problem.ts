@@ -68,6 +68,8 @@ const SPEAK_CONFLICTS: Readonly<Record<string, string>> = {
   call_cannot_be_joined: "This call can only be listened to.",
   call_already_answered: "Somebody else has answered this call.",
   call_has_no_bot: "No AI answers this call.",
+  call_not_answered:
+    "The telephone they are put through to still rings. Try again when somebody has answered.",
   call_not_live: "This call has no live audio.",
   no_twilio_account: "The Twilio account that this call came by is not known any more.",
   session_is_over: "Your connection to this call is gone. Listen again.",

@@ -131,8 +131,17 @@ export function announceSpeaking(state: SpeakerState, mine: boolean): string {
 
 /** Why one cannot be heard in this call at all; null when one can. */
 export function onlyListening(call: Call): string | null {
-  return call.route === "monitor" ? "This call is only listened to: its number's route is Monitor." : null;
+  return call.route === null ? "This call is only listened to: it came to no number of Partyline's." : null;
 }
+
+/** Whether Twilio puts the call into a conference before somebody is heard in it. */
+export function isMoved(call: Call): boolean {
+  return call.route === "monitor";
+}
+
+/** What is going on while the call is put into its conference. */
+export const MOVING =
+  "Twilio puts the call into a conference, which takes a few seconds. The two talk on, and nobody hears you yet.";
 
 /** What a call's AI does. */
 export function botWords(bot: NonNullable<Call["bot"]>): {

@@ -93,6 +93,18 @@ impl RestClient {
         Ok(calls)
     }
 
+    /// The newest of the calls that this one has dialled, at most a page.
+    pub async fn call_children(
+        &self,
+        account: &RestAccount,
+        parent: CallSid,
+    ) -> Result<Vec<TwilioCall>, RestError> {
+        let ask = Ask::get("call_list", "Calls.json".to_owned())
+            .field("ParentCallSid", parent.as_str())
+            .field("PageSize", "20");
+        Ok(self.ask::<Page>(account, ask).await?.calls)
+    }
+
     /// Changes a call that goes on.
     pub async fn call_update(
         &self,

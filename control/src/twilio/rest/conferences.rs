@@ -43,14 +43,16 @@ pub struct Participant {
 pub struct NewParticipant<'a> {
     /// Who calls: a number of the account, E.164.
     pub from: &'a str,
-    /// Whom it calls, E.164.
+    /// Whom it calls: E.164, or `app:` and the id of a TwiML application.
     pub to: &'a str,
     /// The name by which it can be found.
     pub label: &'a str,
     /// Whether the conference is over when this leaves.
     pub ends_it: bool,
-    /// Where Twilio reports on the leg.
-    pub status_callback: &'a str,
+    /// Whom alone it is to be heard by. `None`: everybody.
+    pub coaches: Option<CallSid>,
+    /// Where Twilio reports on the leg. `None`: nowhere.
+    pub status_callback: Option<&'a str>,
 }
 
 /// What to change of a participant.
@@ -62,6 +64,8 @@ pub enum ParticipantChange {
     Hold(bool),
     /// Only this participant hears it; `None`: everybody does.
     Coaching(Option<CallSid>),
+    /// Whether the conference is over when it leaves.
+    EndsIt(bool),
 }
 
 #[derive(Deserialize)]
@@ -122,8 +126,13 @@ impl RestClient {
             .field("Label", new.label)
             .field("Beep", "false")
             .field("EndConferenceOnExit", form::truth(new.ends_it))
-            .field("StatusCallback", new.status_callback)
-            .field("StatusCallbackEvent", "initiated ringing answered completed");
+            .optional("Coaching", new.coaches.map(|_| form::truth(true)))
+            .optional("CallSidToCoach", new.coaches.map(String::from))
+            .optional("StatusCallback", new.status_callback)
+            .optional(
+                "StatusCallbackEvent",
+                new.status_callback.map(|_| "initiated ringing answered completed"),
+            );
         self.ask(account, ask).await
     }
 
@@ -151,6 +160,7 @@ impl RestClient {
         let ask = match change {
             ParticipantChange::Muted(muted) => ask.field("Muted", form::truth(muted)),
             ParticipantChange::Hold(hold) => ask.field("Hold", form::truth(hold)),
+            ParticipantChange::EndsIt(ends) => ask.field("EndConferenceOnExit", form::truth(ends)),
             ParticipantChange::Coaching(None) => ask.field("Coaching", "false"),
             ParticipantChange::Coaching(Some(coached)) => {
                 ask.field("Coaching", "true").field("CallSidToCoach", coached.as_str())

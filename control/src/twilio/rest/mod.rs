@@ -4,6 +4,7 @@
 //! again only where that does no harm. A host that fails again and again is left alone for a while. Nothing
 //! here knows the database: whoever asks gives the account and does something with the answer.
 
+mod applications;
 mod breaker;
 mod calls;
 mod conferences;
@@ -21,6 +22,7 @@ use reqwest::redirect::Policy;
 use tokio::sync::Semaphore;
 use url::Url;
 
+pub use applications::Application;
 pub use calls::{CallChange, CallFilter, MAX_TWIML, TwilioCall};
 pub use conferences::{Conference, NewParticipant, Participant, ParticipantChange};
 pub use error::{ClientError, RestError};
@@ -97,7 +99,10 @@ pub struct RestClient {
 }
 
 /// What is asked, as in the label `op`.
-const OPS: [&str; 17] = [
+const OPS: [&str; 20] = [
+    "application_create",
+    "application_list",
+    "application_update",
     "call_fetch",
     "call_list",
     "call_update",

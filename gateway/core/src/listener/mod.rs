@@ -13,6 +13,7 @@ mod fingerprint;
 mod fragment;
 mod ice;
 mod mos;
+mod reception;
 mod rtcp;
 mod sdp;
 mod session;

@@ -23,21 +23,40 @@ pub(super) struct SenderInfo {
     pub(super) octets: u32,
 }
 
-/// A compound packet: a sender report (an empty receiver report if nothing was sent), our name, and BYE at
-/// the end.
+/// What we say of a stream that we are sent (section 6.4.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Block {
+    /// Its SSRC.
+    pub(super) source: u32,
+    /// Of 256, since the last report.
+    pub(super) fraction_lost: u8,
+    /// Of all: 24 bits, signed.
+    pub(super) total_lost: i32,
+    /// The highest sequence number, with how often they began anew.
+    pub(super) highest: u32,
+    /// In ticks of its clock.
+    pub(super) jitter: u32,
+    /// The middle of the NTP time of its last sender report, and how long ago that came in 1/65536 s.
+    pub(super) last_sender_report: Option<(u32, u32)>,
+}
+
+/// A compound packet: a sender report (a receiver report if nothing was sent) with a block about what we are sent, our
+/// name, and BYE at the end.
 pub(super) fn compound(
     ssrc: u32,
     cname: &str,
     wall: SystemTime,
     info: Option<SenderInfo>,
+    block: Option<Block>,
     bye: bool,
 ) -> Vec<u8> {
     // Room for the SRTCP trailer as well.
-    let mut out = Vec::with_capacity(96 + cname.len());
+    let mut out = Vec::with_capacity(120 + cname.len());
     let ssrc = ssrc.to_be_bytes();
+    let (count, words) = if block.is_some() { (1, 6) } else { (0, 0) };
     match info {
         Some(info) => {
-            header(&mut out, 0, SENDER_REPORT, 6);
+            header(&mut out, count, SENDER_REPORT, 6 + words);
             out.extend_from_slice(&ssrc);
             out.extend_from_slice(&ntp(wall).to_be_bytes());
             out.extend_from_slice(&info.rtp_time.to_be_bytes());
@@ -45,8 +64,15 @@ pub(super) fn compound(
             out.extend_from_slice(&info.octets.to_be_bytes());
         }
         None => {
-            header(&mut out, 0, RECEIVER_REPORT, 1);
+            header(&mut out, count, RECEIVER_REPORT, 1 + words);
             out.extend_from_slice(&ssrc);
+        }
+    }
+    if let Some(block) = block {
+        let (last, delay) = block.last_sender_report.unwrap_or_default();
+        let lost = u32::from(block.fraction_lost) << 24 | (block.total_lost.cast_unsigned() & 0xFF_FFFF);
+        for word in [block.source, lost, block.highest, block.jitter, last, delay] {
+            out.extend_from_slice(&word.to_be_bytes());
         }
     }
     let name = &cname.as_bytes()[..cname.len().min(255)];
@@ -81,6 +107,19 @@ fn ntp(wall: SystemTime) -> u64 {
 /// The middle 32 bits of an NTP time: 1/65536 seconds (section 4).
 fn ntp_middle(wall: SystemTime) -> u32 {
     (ntp(wall) >> 16) as u32
+}
+
+/// A time in 1/65536 seconds.
+pub(super) fn short(time: Duration) -> u32 {
+    (time.as_micros() * 65_536 / 1_000_000) as u32
+}
+
+/// The source of the sender report that a compound begins with, and the middle of its NTP time.
+pub(super) fn sender_report(compound: &[u8]) -> Option<(u32, u32)> {
+    let head = compound.first_chunk::<20>()?;
+    let word = |at: usize| head[at..].first_chunk().map_or(0, |word| u32::from_be_bytes(*word));
+    let is_report = head[0] >> 6 == 2 && head[1] == SENDER_REPORT;
+    is_report.then(|| (word(4), word(8) << 16 | word(12) >> 16))
 }
 
 /// The first report about `ssrc`, whose RTP clock has `clock` ticks a second, in an authentic compound packet that
@@ -150,7 +189,7 @@ mod tests {
     #[test]
     fn a_compound_has_the_layout_of_rfc_3550() {
         let info = SenderInfo { rtp_time: 7, packets: 8, octets: 9 };
-        let bytes = compound(0x0102_0304, "me", wall(), Some(info), true);
+        let bytes = compound(0x0102_0304, "me", wall(), Some(info), None, true);
         let (report, rest) = bytes.split_at(28);
         assert_eq!(report[..8], [0x80, 200, 0, 6, 1, 2, 3, 4]);
         assert_eq!(report[8..12], (1_700_000_000_u32.wrapping_add(NTP_OFFSET as u32)).to_be_bytes());
@@ -158,13 +197,38 @@ mod tests {
         assert_eq!(report[16..], [0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 9]);
         assert_eq!(rest[..16], [0x81, 202, 0, 3, 1, 2, 3, 4, 1, 2, b'm', b'e', 0, 0, 0, 0]);
         assert_eq!(rest[16..], [0x81, 203, 0, 1, 1, 2, 3, 4]);
-        assert_eq!(compound(1, "abc", wall(), None, false)[..8], [0x80, 201, 0, 1, 0, 0, 0, 1]);
+        assert_eq!(compound(1, "abc", wall(), None, None, false)[..8], [0x80, 201, 0, 1, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn what_we_say_of_a_microphone_is_read_as_such() {
+        let middle = ntp_middle(wall() - Duration::from_millis(300));
+        let block = Block {
+            source: 5,
+            fraction_lost: 64,
+            total_lost: -2,
+            highest: 70_000,
+            jitter: 480,
+            last_sender_report: Some((middle, short(Duration::from_millis(200)))),
+        };
+        for info in [None, Some(SenderInfo { rtp_time: 7, packets: 8, octets: 9 })] {
+            let bytes = compound(1, "me", wall(), info, Some(block), false);
+            let report = report(&bytes, 5, 48_000, wall()).unwrap();
+            assert_eq!((report.fraction_lost, report.total_lost), (0.25, -2));
+            assert_eq!(report.jitter, Duration::from_millis(10));
+            assert!(
+                report.round_trip.unwrap().abs_diff(Duration::from_millis(100)) < Duration::from_micros(50)
+            );
+            let sender = info.map(|_| (1, ntp_middle(wall())));
+            assert_eq!(sender_report(&bytes), sender);
+            assert_eq!(sender_report(&bytes[..19]), None);
+        }
     }
 
     #[test]
     fn every_length_of_name_makes_whole_words() {
         for length in 0..300 {
-            let bytes = compound(1, &"n".repeat(length), wall(), None, true);
+            let bytes = compound(1, &"n".repeat(length), wall(), None, None, true);
             assert_eq!(bytes.len() % 4, 0);
             assert_eq!(bytes[bytes.len() - 8..], [0x81, 203, 0, 1, 0, 0, 0, 1]);
         }

@@ -10,10 +10,12 @@ use super::agent::Agent;
 use super::dtls::{Dtls, Progress, Shared};
 use super::event::{CloseReason, Counts, Event, Output, Transmit};
 use super::ice::{IceCredentials, RemoteIce};
+use super::reception::Reception;
+use super::rtcp::Block;
 use super::sdp::{Offer, Ours, answer};
 use super::srtp::{Bad, Keys, Receiver, Sender};
 use super::{fragment, random, rtcp};
-use crate::block::Block;
+use crate::block::Block as Memory;
 use crate::frame::{Codec, Packet, Speech};
 
 /// What a session is told when it is made.
@@ -53,6 +55,8 @@ impl Default for Limits {
 /// The first sender report comes soon, so that the browser can place our clock; then one each interval.
 const FIRST_REPORT: Duration = Duration::from_secs(1);
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// While a microphone sends: its browser is to know soon how that arrives.
+const MICROPHONE_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest SRTP or SRTCP datagram that is read.
 const MAX_SRTP: usize = 1500;
 
@@ -82,7 +86,7 @@ pub struct Session {
     /// Whether what the microphone sends is passed on.
     open: bool,
     /// Where packets of the microphone are put.
-    block: Block,
+    block: Memory,
     out: Output,
     counts: Counts,
 }
@@ -92,6 +96,8 @@ pub struct Session {
 struct Media {
     sender: Sender,
     receiver: Receiver,
+    /// How the browser's microphone arrives, once it sends.
+    reception: Option<Reception>,
 }
 
 impl Session {
@@ -121,7 +127,7 @@ impl Session {
             next_report: None,
             closed: false,
             open: false,
-            block: Block::default(),
+            block: Memory::default(),
             out: Output::default(),
             counts: Counts::default(),
         }
@@ -163,7 +169,7 @@ impl Session {
                 let progress = self.dtls.handle_input(now, &self.shared, datagram, send);
                 self.advance(now, progress);
             }
-            Some(128..=191) => self.handle_srtp(wall, datagram),
+            Some(128..=191) => self.handle_srtp(now, wall, datagram),
             _ => {}
         }
     }
@@ -188,10 +194,11 @@ impl Session {
         Ok(Media {
             sender: Sender::new(&keys.server, self.ssrc, self.payload_type, self.codec)?,
             receiver: Receiver::new(&keys.client)?,
+            reception: None,
         })
     }
 
-    fn handle_srtp(&mut self, wall: SystemTime, datagram: &[u8]) {
+    fn handle_srtp(&mut self, now: Instant, wall: SystemTime, datagram: &[u8]) {
         // Before the keys it is only early.
         let Some(media) = &mut self.media else { return };
         let mut copy = [0; MAX_SRTP];
@@ -204,6 +211,11 @@ impl Session {
         if (192..224).contains(kind) {
             match media.receiver.open_rtcp(copy) {
                 Ok(compound) => {
+                    if let (Some(reception), Some((source, ntp))) =
+                        (&mut media.reception, rtcp::sender_report(compound))
+                    {
+                        reception.sender_report(source, ntp, wall);
+                    }
                     if let Some(report) = rtcp::report(compound, self.ssrc, self.codec.clock(), wall) {
                         self.out.event(Event::Report(report));
                     }
@@ -211,22 +223,33 @@ impl Session {
                 Err(bad) => self.counts.bad_srtp(bad),
             }
         } else {
-            let header = copy.first_chunk::<8>().copied();
+            let header = copy.first_chunk::<12>().copied();
             match media.receiver.open_rtp(copy) {
                 Ok(payload) => {
-                    let (true, Some(header)) = (self.open && self.codec == Codec::Opus, header) else {
+                    let (Codec::Opus, Some(header)) = (self.codec, header) else {
                         self.counts.unheard += 1;
                         return;
                     };
-                    let [_, kind, s0, s1, t0, t1, t2, t3] = header;
-                    if payload.is_empty() || kind & 0x7F != self.payload_type {
+                    let [_, kind, s0, s1, t0, t1, t2, t3, source @ ..] = header;
+                    if kind & 0x7F != self.payload_type {
+                        self.counts.unheard += 1;
+                        return;
+                    }
+                    let (sequence, timestamp) =
+                        (u16::from_be_bytes([s0, s1]), u32::from_be_bytes([t0, t1, t2, t3]));
+                    let source = u32::from_be_bytes(source);
+                    if media.reception.is_none() {
+                        self.next_report = Some(now + MICROPHONE_INTERVAL);
+                    }
+                    Reception::packet(&mut media.reception, now, source, sequence, timestamp);
+                    if !self.open || payload.is_empty() {
                         self.counts.unheard += 1;
                         return;
                     }
                     self.counts.heard += 1;
                     self.out.event(Event::Speech(Speech {
-                        sequence: u16::from_be_bytes([s0, s1]),
-                        timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
+                        sequence,
+                        timestamp,
                         marker: kind & 0x80 != 0,
                         payload: self.block.packet(payload),
                     }));
@@ -271,13 +294,19 @@ impl Session {
         }
     }
 
-    /// Sends a sender report; before the first packet there is nothing to say.
+    /// Says what we have sent and what has come; before the first packet there is nothing to say.
     fn report(&mut self, now: Instant, wall: SystemTime) {
-        let sent = self.send_rtcp(now, wall, false);
-        self.next_report = Some(now + if sent { REPORT_INTERVAL } else { FIRST_REPORT });
+        let block = self.media.as_mut().and_then(|media| media.reception.as_mut()?.report(wall));
+        let sent = self.send_rtcp(now, wall, block, false);
+        let interval = match (sent, block) {
+            (_, Some(_)) => MICROPHONE_INTERVAL,
+            (true, None) => REPORT_INTERVAL,
+            (false, None) => FIRST_REPORT,
+        };
+        self.next_report = Some(now + interval);
     }
 
-    fn send_rtcp(&mut self, now: Instant, wall: SystemTime, bye: bool) -> bool {
+    fn send_rtcp(&mut self, now: Instant, wall: SystemTime, block: Option<Block>, bye: bool) -> bool {
         let (Some(media), Some(to)) = (&mut self.media, self.agent.selected()) else { return false };
         let sender = &mut media.sender;
         let info = sender.clock(now).map(|rtp_time| rtcp::SenderInfo {
@@ -285,10 +314,10 @@ impl Session {
             packets: sender.packets,
             octets: sender.octets,
         });
-        if info.is_none() && !bye {
+        if info.is_none() && block.is_none() && !bye {
             return false;
         }
-        let mut compound = rtcp::compound(self.ssrc, &self.cname, wall, info, bye);
+        let mut compound = rtcp::compound(self.ssrc, &self.cname, wall, info, block, bye);
         let sealed = sender.protect(&mut compound).is_ok();
         if sealed {
             self.out.transmit(to, compound);
@@ -362,7 +391,7 @@ impl Session {
         if self.closed {
             return;
         }
-        self.send_rtcp(now, wall, true);
+        self.send_rtcp(now, wall, None, true);
         if let Some(to) = self.agent.selected() {
             let out = &mut self.out;
             self.dtls.close(|packet| out.transmit(to, packet.to_vec()));

@@ -12,12 +12,12 @@ mod outgoing;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::bus::{NodeEvent, SayEnd};
 use common::token::{Mode, Side};
-use gateway_core::call::{Floor, Output, PartyId};
+use gateway_core::call::{Floor, FloorConfig, Output, PartyId};
 use gateway_core::frame::{Codec, Packet};
 
 use self::announcer::Announcer;
@@ -27,6 +27,9 @@ use self::outgoing::Outgoing;
 use super::Shared;
 use crate::hub::LiveCall;
 use crate::hub::floor::{ANNOUNCER, Inlet, Order, Party, ToFloor};
+
+/// How long a leg beside a call is kept when nobody may speak on it: people change their minds, and each leg costs money.
+const UNUSED: Duration = Duration::from_secs(30);
 
 /// How long a tick of the floor is, in milliseconds.
 const TICK_MS: u64 = 20;
@@ -54,6 +57,8 @@ pub(super) struct Speaking {
     held: bool,
     /// Frames for those who only listen.
     frames: Vec<Frame>,
+    /// Since when nobody may speak on it.
+    unused_since: Option<Instant>,
 }
 
 /// The floor's clock by the caller's track.
@@ -88,12 +93,14 @@ impl Time {
 impl Speaking {
     /// For a stream on which one can speak.
     pub(super) fn new(shared: Arc<Shared>, live: Arc<LiveCall>, inlet: Inlet, now: Instant) -> Self {
-        let out = Outgoing::new(live.info().stream);
+        let info = live.info();
+        let out = Outgoing::new(info.stream);
+        let config = FloorConfig { far_end_in_both_ears: info.kind.is_beside(), ..Default::default() };
         Self {
             shared,
             live,
             inlet,
-            floor: Floor::new(Default::default(), now),
+            floor: Floor::new(config, now),
             parties: HashMap::new(),
             announcer: Announcer::default(),
             bot: None,
@@ -102,7 +109,13 @@ impl Speaking {
             time: Time::default(),
             held: false,
             frames: Vec::new(),
+            unused_since: Some(now),
         }
+    }
+
+    /// Whether nobody has had leave to speak on it for long.
+    pub(super) fn is_deserted(&self, now: Instant) -> bool {
+        self.unused_since.is_some_and(|since| now.saturating_duration_since(since) >= UNUSED)
     }
 
     /// The caller was heard.
@@ -174,7 +187,10 @@ impl Speaking {
     fn message(&mut self, now: Instant, message: ToFloor) {
         match message {
             ToFloor::Party(party) => match self.floor.set_party(now, party.id, party.role(), party.mode) {
-                Ok(()) => drop(self.parties.insert(party.id, party)),
+                Ok(()) => {
+                    self.parties.insert(party.id, party);
+                    self.unused_since = None;
+                }
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "somebody cannot speak");
                 }
@@ -182,6 +198,9 @@ impl Speaking {
             ToFloor::Left(party) => {
                 self.floor.remove_party(now, party);
                 self.parties.remove(&party);
+                if self.parties.is_empty() {
+                    self.unused_since.get_or_insert(now);
+                }
             }
             ToFloor::Hush(party) => self.floor.hush(now, party),
             ToFloor::Order(order) => self.order(now, order),

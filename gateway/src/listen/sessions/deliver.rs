@@ -68,8 +68,9 @@ impl Sessions {
     pub(in crate::listen) fn deliver_own(&mut self, tag: u32, packet: &Packet) {
         let Some(key) = self.routes.by_tag(tag) else { return };
         let (out, join) = (&mut self.out, &self.setting.metrics.join);
-        let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.own) else { return };
-        entry.not_before = entry.not_before.max(packet.timestamp + 1);
+        let is_heard = |entry: &&mut Entry| entry.own && packet.timestamp >= entry.not_before;
+        let Some(entry) = self.entries.get_mut(key).filter(is_heard) else { return };
+        entry.not_before = packet.timestamp + 1;
         let latency = packet.arrived.elapsed();
         let outcome = catch_unwind(AssertUnwindSafe(|| out.packet(entry, packet, latency, join)));
         match outcome {

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use common::bus::NodeEvent;
 use common::token::Mode;
 use gateway_core::call::PartyId;
-use gateway_core::frame::Speech;
+use gateway_core::frame::{Codec, Speech};
 
 use super::{Entry, Sessions};
+use crate::hub::CallKey;
 use crate::hub::floor::Party;
 use crate::listen::slab::Key;
 
@@ -41,6 +42,24 @@ impl Sessions {
     /// What the session with this tag may do has changed.
     pub(in crate::listen) fn follow_mode(&mut self, tag: u32) {
         let Some(key) = self.routes.by_tag(tag) else { return };
+        self.mode_changed(key);
+    }
+
+    /// A leg beside this call is over: who was heard there only listens, and control is told.
+    pub(in crate::listen) fn side_ended(&mut self, call: CallKey) {
+        for codec in Codec::ALL {
+            let members = self.calls.get(&(call, codec)).map(|audience| audience.members.clone());
+            for key in members.unwrap_or_default() {
+                let Some(entry) = self.entries.get_mut(key) else { continue };
+                let mode = entry.record.mouth.mode();
+                if mode != Mode::Listen && !entry.call.carries(mode) {
+                    self.mode_changed(key);
+                }
+            }
+        }
+    }
+
+    fn mode_changed(&mut self, key: Key) {
         if self.entries.get_mut(key).is_some_and(|entry| entry.ear.is_some()) {
             self.take_part(key);
         }
@@ -60,11 +79,15 @@ impl Sessions {
     pub(super) fn take_part(&mut self, key: Key) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         let mouth = &entry.record.mouth;
-        if !(entry.call.can_speak() && entry.session.can_speak()) {
+        if !(entry.call.carries(mouth.mode()) && entry.session.can_speak()) {
             mouth.set_mode(Mode::Listen);
         }
         let mode = mouth.mode();
         let (was, is) = (entry.own, mode != Mode::Listen);
+        if is && !was {
+            // Packets of their own go on behind those that all heard.
+            entry.not_before = entry.not_before.max(entry.call.newest() + 1);
+        }
         entry.own = is;
         if let Some(ear) = &mut entry.ear {
             ear.set_resting(is);

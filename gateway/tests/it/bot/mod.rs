@@ -2,6 +2,7 @@
 
 mod openai;
 mod peer;
+mod reach;
 mod realtime;
 mod stream;
 mod tls;
@@ -14,6 +15,11 @@ use gateway::bot::{BotConfig, CallFacts, FromBot, Line, ToBot, attach};
 use uuid::Uuid;
 
 use crate::server::PATIENCE;
+
+/// Bots are on this machine.
+fn on_this_machine() -> BotConfig {
+    BotConfig { hosts: "127.0.0.0/8, ::1".parse().unwrap(), ..BotConfig::default() }
+}
 
 /// A call with a bot.
 struct Call {

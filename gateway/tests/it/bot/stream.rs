@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::Call;
 use super::peer::{Door, Peer};
+use super::{Call, on_this_machine};
 
 fn bot(url: String, stall_seconds: Option<u32>) -> Bot {
     let parameters = [("tenant".to_owned(), "ä \"1\"".to_owned())].into();
@@ -30,7 +30,7 @@ struct Strict {
 impl Strict {
     /// A call whose bot has heard its start.
     async fn answer() -> (Call, Self) {
-        Self::answer_with(BotConfig::default()).await
+        Self::answer_with(on_this_machine()).await
     }
 
     async fn answer_with(config: BotConfig) -> (Call, Self) {
@@ -194,7 +194,7 @@ async fn marks_of_a_paused_bot_come_back_at_once() {
 #[tokio::test]
 async fn bad_messages_are_ignored() {
     let (mut call, mut bot) = Strict::answer().await;
-    let config = BotConfig::default();
+    let config = on_this_machine();
     for bad in ["", "Ack: 1", "{}", "[]", r#"{"event":"clear","streamSid":"MZ0"}"#, r#"{"event":7}"#] {
         bot.peer.raw(Message::text(bad)).await;
     }
@@ -239,7 +239,7 @@ async fn how_a_bot_leaves_is_told() {
 #[tokio::test]
 async fn too_much_at_once_ends_it() {
     // The limit is not on sound: a minute of it at one go is well below it.
-    let config = BotConfig { messages: 100, ..BotConfig::default() };
+    let config = BotConfig { messages: 100, ..on_this_machine() };
     let (mut call, mut bot) = Strict::answer_with(config).await;
     for _ in 0..101 {
         bot.mark("m").await;
@@ -249,7 +249,7 @@ async fn too_much_at_once_ends_it() {
     }
     assert_eq!(call.over().await, FromBot::Failed("it sends too many messages".to_owned()));
 
-    let config = BotConfig { message_bytes: 1000, ..BotConfig::default() };
+    let config = BotConfig { message_bytes: 1000, ..on_this_machine() };
     let (mut call, mut bot) = Strict::answer_with(config).await;
     bot.mark(&"x".repeat(2000)).await;
     assert_eq!(call.over().await, FromBot::Failed("its message is much too long".to_owned()));
@@ -257,7 +257,7 @@ async fn too_much_at_once_ends_it() {
 
 #[tokio::test]
 async fn a_bot_that_gives_no_sign_of_life_has_failed() {
-    let config = BotConfig { ping: Duration::from_millis(50), ..BotConfig::default() };
+    let config = BotConfig { ping: Duration::from_millis(50), ..on_this_machine() };
     // It answers pings only while it is read from.
     let (mut call, bot) = Strict::answer_with(config).await;
     assert_eq!(call.over().await, FromBot::Failed("it gives no sign of life".to_owned()));
@@ -267,7 +267,7 @@ async fn a_bot_that_gives_no_sign_of_life_has_failed() {
 #[tokio::test]
 async fn a_bot_that_should_speak_and_does_not_has_failed() {
     let door = Door::open().await;
-    let mut call = Call::with(bot(door.url("/"), Some(1)), BotConfig::default());
+    let mut call = Call::with(bot(door.url("/"), Some(1)), on_this_machine());
     let (mut peer, _) = door.enter().await;
     let reading = tokio::spawn(async move { while peer.frame().await.is_some() {} });
     assert_eq!(call.hear().await, FromBot::Ready);
@@ -277,7 +277,7 @@ async fn a_bot_that_should_speak_and_does_not_has_failed() {
 
 #[tokio::test]
 async fn a_bot_that_does_not_read_loses_sound_and_then_its_place() {
-    let config = BotConfig { write_timeout: Duration::from_millis(500), ..BotConfig::default() };
+    let config = BotConfig { write_timeout: Duration::from_millis(500), ..on_this_machine() };
     let (mut call, _bot) = Strict::answer_with(config).await;
     // The kernel takes some megabytes; then the queue fills; then nothing is written any more.
     let to = call.line.to.clone();
@@ -296,7 +296,7 @@ async fn one_that_cannot_be_reached_says_why_and_not_where() {
         ("secret", "its URL is none"),
         (&format!("ws://127.0.0.1/{}", "x".repeat(2048)), "its URL is too long"),
     ] {
-        let mut call = Call::with(bot(url.to_owned(), None), BotConfig::default());
+        let mut call = Call::with(bot(url.to_owned(), None), on_this_machine());
         let FromBot::Failed(told) = call.over().await else { panic!("{url}") };
         assert!(told.starts_with(why) && !told.contains("secret"), "{told}");
     }
@@ -305,19 +305,19 @@ async fn one_that_cannot_be_reached_says_why_and_not_where() {
 #[tokio::test]
 async fn a_handshake_that_is_refused_or_never_answered_is_named() {
     let door = Door::open().await;
-    let mut call = Call::with(bot(door.url("/"), None), BotConfig::default());
+    let mut call = Call::with(bot(door.url("/"), None), on_this_machine());
     let mut tcp = door.tcp().await;
     tcp.write_all(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n").await.unwrap();
     let why = "it answered the handshake with 429: its rate limit is reached";
     assert_eq!(call.over().await, FromBot::Failed(why.to_owned()));
 
-    let config = BotConfig { connect_timeout: Duration::from_millis(100), ..BotConfig::default() };
+    let config = BotConfig { connect_timeout: Duration::from_millis(100), ..on_this_machine() };
     let mut call = Call::with(bot(door.url("/"), None), config);
     let _silent = door.tcp().await;
     let why = "it did not answer the connection in time";
     assert_eq!(call.over().await, FromBot::Failed(why.to_owned()));
 
-    let call = Call::with(bot(door.url("/"), None), BotConfig::default());
+    let call = Call::with(bot(door.url("/"), None), on_this_machine());
     let mut tcp = door.tcp().await;
     call.tell(ToBot::Stop).await;
     let mut sink = tokio::io::sink();
@@ -327,6 +327,6 @@ async fn a_handshake_that_is_refused_or_never_answered_is_named() {
 
 #[tokio::test]
 async fn a_kind_of_bot_that_is_not_known_fails() {
-    let mut call = Call::with(Bot::Unknown, BotConfig::default());
+    let mut call = Call::with(Bot::Unknown, on_this_machine());
     assert!(matches!(call.over().await, FromBot::Failed(_)));
 }

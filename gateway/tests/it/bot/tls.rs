@@ -9,8 +9,8 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
-use super::Call;
 use super::peer::Door;
+use super::{Call, on_this_machine};
 
 #[tokio::test]
 async fn only_who_has_a_trusted_certificate_is_spoken_to() {
@@ -40,14 +40,14 @@ async fn only_who_has_a_trusted_certificate_is_spoken_to() {
     };
     let tls = Some(Arc::new(trusting));
 
-    let mut call = Call::with(bot("localhost"), BotConfig { tls: tls.clone(), ..BotConfig::default() });
+    let mut call = Call::with(bot("localhost"), BotConfig { tls: tls.clone(), ..on_this_machine() });
     let socket = acceptor.accept(door.tcp().await).await.unwrap();
     let _socket = tokio_tungstenite::accept_async(socket).await.unwrap();
     assert_eq!(call.hear().await, FromBot::Ready);
 
     // Of another name, and of nobody that this machine trusts.
     for (host, tls) in [("127.0.0.1", tls), ("localhost", None)] {
-        let mut call = Call::with(bot(host), BotConfig { tls, ..BotConfig::default() });
+        let mut call = Call::with(bot(host), BotConfig { tls, ..on_this_machine() });
         assert!(acceptor.accept(door.tcp().await).await.is_err());
         let FromBot::Failed(why) = call.over().await else { panic!("not failed") };
         assert!(why.starts_with("cannot speak TLS: "), "{why}");

@@ -2,7 +2,7 @@
 
 import { Cell } from "../cell.ts";
 import type { Mode } from "../contract.ts";
-import { type CallSpeaker, SILENT, type SpeakerState } from "../speaker.ts";
+import { type CallSpeaker, type HowToAsk, SILENT, type SpeakerState } from "../speaker.ts";
 
 export class FakeSpeaker implements CallSpeaker {
   readonly state: Cell<SpeakerState>;
@@ -15,8 +15,8 @@ export class FakeSpeaker implements CallSpeaker {
   readonly change = (changes: Partial<SpeakerState>): void =>
     this.state.set({ ...this.state.get(), ...changes });
 
-  readonly setMode = async (mode: Mode, ask?: () => Promise<unknown>): Promise<void> => {
-    this.done.push(`mode ${mode}`);
+  readonly setMode = async (mode: Mode, { ask, moves }: HowToAsk = {}): Promise<void> => {
+    this.done.push(`mode ${mode}${moves === true ? " moved" : ""}`);
     await ask?.();
     this.change({ mode, armed: mode !== "listen" });
   };

@@ -24,6 +24,8 @@ pub struct FloorConfig {
     /// A queue that was empty waits until it has so much, or a mark, or for so long: 40 ms. So frames that come
     /// one by one may tremble.
     pub lead: Duration,
+    /// Whoever speaks hears the far end in both ears, and not in the left alone: it is many people.
+    pub far_end_in_both_ears: bool,
 }
 
 impl Default for FloorConfig {
@@ -35,6 +37,7 @@ impl Default for FloorConfig {
             queue: Duration::from_secs(60),
             marks: 1024,
             lead: Duration::from_millis(40),
+            far_end_in_both_ears: false,
         }
     }
 }

@@ -119,8 +119,9 @@ impl Floor {
             let mut left = heard.clone().filter(|sound| sound.of == Of::Caller);
             // At most one fades in or out for one hearer.
             let left = left.next().map_or(&Frame::SILENCE, |sound| sound.frame);
-            let others = heard.filter(|sound| sound.of != Of::Caller);
-            let right = party.mixer.mix(others.map(|sound| sound.frame));
+            let both = self.config.far_end_in_both_ears;
+            let right = heard.filter(|sound| both || sound.of != Of::Caller);
+            let right = party.mixer.mix(right.map(|sound| sound.frame));
             let silent = left.silent && right.silent;
             if let Some(payload) = stream.next([&left.pcm, &right.pcm], silent, &mut self.streams) {
                 outputs.give(Output::Party {

@@ -196,6 +196,33 @@ fn a_microphone_is_dropped_and_counted() {
 }
 
 #[test]
+fn a_microphone_is_told_each_second_how_it_arrives() {
+    let mut lab = Lab::connected();
+    let client = lab.client.addr;
+    lab.run(5 * SECOND);
+    for sequence in [1, 2, 3, 5, 6, 8] {
+        let packet = spoken(&mut lab, [0x80, 111], sequence, b"voice");
+        lab.input(client, &packet);
+    }
+    lab.run(SECOND + Duration::from_millis(50));
+    // It was told nothing before, for there was nothing to tell.
+    let [report] = lab.client.rtcp.as_slice() else { panic!("{:?}", lab.client.rtcp) };
+    assert_eq!(report[..8], [0x81, 201, 0, 7, 10, 11, 12, 13]);
+    assert_eq!((word(report, 8), word(report, 12), word(report, 16)), (9, 64 << 24 | 2, 8));
+
+    // Beside what we say of our own packets; and no more once it has fallen silent.
+    lab.speak(1);
+    let packet = spoken(&mut lab, [0x80, 111], 9, b"voice");
+    lab.input(client, &packet);
+    lab.run(SECOND + Duration::from_millis(50));
+    let report = lab.client.rtcp.last().unwrap();
+    assert_eq!(report[..4], [0x81, 200, 0, 12]);
+    assert_eq!((word(report, 28), word(report, 32), word(report, 36)), (9, 2, 9));
+    lab.run(SECOND + Duration::from_millis(50));
+    assert_eq!(lab.client.rtcp.last().unwrap()[0], 0x80);
+}
+
+#[test]
 fn closing_says_bye_and_close_notify_and_then_nothing() {
     let mut lab = Lab::connected();
     lab.speak(3);
