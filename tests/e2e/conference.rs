@@ -156,12 +156,7 @@ async fn kick(here: &Installation, call: &str, label: &str) {
 }
 
 /// Asks Twilio for something, as the account's owner may by other means than ours.
-async fn twilio(
-    here: &Installation,
-    method: Method,
-    path: &str,
-    form: &[(&str, &str)],
-) -> serde_json::Value {
+async fn twilio(here: &Installation, method: Method, path: &str, form: &[(&str, &str)]) -> serde_json::Value {
     use crate::installation::{ACCOUNT_SID, AUTH_TOKEN};
     let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}/{path}", here.exchange.url());
     let request = reqwest::Client::new().request(method, url).basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN));

@@ -90,7 +90,7 @@ async fn came(app: &App, hook: &Webhook, call: CallId, leg: CallLeg) -> Result<O
     }
     let (tenant, now) = (hook.tenant, OffsetDateTime::now_utc());
     let mut txn = app.store.begin(tenant).await?;
-    let number = txn.number_find(tenant, &leg.organization_number).await?;
+    let number = txn.number_find(tenant, &leg.organization_number, &app.secrets).await?;
     let Some(dial) = number.and_then(|number| number.settings.dial) else { return Ok(Outcome::Ok) };
     if !txn.receipt_keep(tenant, call, CALLED, now).await? {
         return Ok(Outcome::Duplicate);

@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::modes::{changed, connect, entries, events};
-use super::server::{Person, Server, account, call_sid, code, voice};
+use super::server::{NUMBER, Person, Server, account, call_sid, code, voice};
 use super::sessions::{alive, command};
 
 #[tokio::test]
@@ -84,6 +84,33 @@ async fn a_leg_of_anothers_making_makes_nobody_loud() {
     change(&server, &admin, call, session, "listen").await;
     assert_eq!(command(&mut commands).await, NodeCommand::SetMode { session, mode: Mode::Listen });
     assert_eq!(events(&server, &admin, call, "session.changed").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_number_keeps_the_route_conference_and_its_callers_meet_there() {
+    let server = Server::start().await;
+    let admin = server.login(1).await;
+    let path = format!("/api/numbers/{NUMBER}");
+    let changed = server.send(&admin, Method::PATCH, &path, Some(json!({ "route": "conference" }))).await;
+    assert_eq!(changed.status(), StatusCode::OK);
+    let twiml = server.ring(1, 1).await;
+    let call = server.ticket(&twiml).call;
+    assert_eq!(server.ticket(&twiml).kind, StreamKind::Monitor);
+    assert!(twiml.contains(&format!(">{call}</Conference></Dial></Response>")), "{twiml}");
+    assert!(!twiml.contains("waitUrl"), "until somebody is there the caller hears that they are waited for");
+    assert_eq!(server.get(&admin, &format!("/api/calls/{call}")).await["route"], "conference");
+    // Nobody else's conference, and none that is no call's.
+    let (ac, ca) = (account(1).to_string(), call_sid(1).to_string());
+    for name in ["", "x", &CallId::new().to_string()] {
+        let form = [
+            ("AccountSid", ac.as_str()),
+            ("CallSid", &ca),
+            ("FriendlyName", name),
+            ("StatusCallbackEvent", "participant-join"),
+        ];
+        let response = server.twilio("/api/twilio/conference", &form).await;
+        assert_eq!(response.status(), StatusCode::NO_CONTENT, "{name}");
+    }
 }
 
 async fn change(
