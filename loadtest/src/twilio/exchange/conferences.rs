@@ -42,7 +42,7 @@ impl Asked<'_> {
     }
 
     pub(super) fn conference(&self, sid: &str) -> Answer {
-        Ok((StatusCode::OK, conference_json(&*self.room(sid)?)))
+        Ok((StatusCode::OK, conference_json(&self.room(sid)?)))
     }
 
     pub(super) fn update_conference(&self, sid: &str) -> Answer {

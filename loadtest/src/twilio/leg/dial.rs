@@ -183,11 +183,18 @@ impl Leg {
         // A call that no API knows meets nobody.
         let alone = Rooms::default();
         let rooms = self.spec.exchange.as_ref().map_or(&alone, |exchange| exchange.rooms());
-        let room = rooms.open(&self.spec.account, name)?;
-        let Shared { voice, played, .. } = &*self.shared;
-        let seat = room.invite(self.sid, terms, voice.clone(), played.clone())?;
-        seat.enter(Instant::now())?;
-        Ok(seat)
+        let enter = || {
+            let room = rooms.open(&self.spec.account, name)?;
+            let Shared { voice, played, .. } = &*self.shared;
+            let seat = room.invite(self.sid, terms, voice.clone(), played.clone())?;
+            seat.enter(Instant::now())?;
+            Ok(seat)
+        };
+        match enter() {
+            // It ended in this moment, and its name is another's now.
+            Err(Refused::Over) => enter(),
+            done => done,
+        }
     }
 
     /// Begins the conversation of a call that both sides are in and no stream carries. One that a stream carries
