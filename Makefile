@@ -12,7 +12,7 @@ CARGO_FUZZ_VERSION := 0.13.1
 RUN_TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check rust-test console-test browser-test metrics-check check-api deny advisories bench bench-store quality cost load janus soak control speak join fuzz openapi picture
+.PHONY: help run test check rust-test console-test browser-test metrics-check check-api check-bot deny advisories bench bench-store quality cost load janus soak control speak join fuzz openapi picture
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,10 @@ check-api: need-build $(CONSOLE)/dist/index.html ## Send a server what its descr
 	@tools/need curl
 	cargo build --workspace
 	tools/check-api target/debug/partyline control/openapi.json
+
+check-bot: need-build $(CONSOLE)/dist/index.html ## A bot of somebody else's making in line, unchanged: FastRTC from PyPI
+	@tools/need curl python3
+	tools/check-bot
 
 deny: ## Bans, licences and sources of all dependencies
 	@cargo deny --version 2>/dev/null | grep -q $(CARGO_DENY_VERSION) || cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked

@@ -92,3 +92,35 @@ async fn a_call_that_loses_its_stream_gets_its_bot_again_and_goes_on() {
     line.finished().await;
     here.stop().await;
 }
+
+/// Run by `tools/check-bot`: a bot that neither knows us nor was written for us, and says what it hears.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a bot: tools/check-bot"]
+async fn a_public_bot_runs_in_line() {
+    let url = std::env::var("PARTYLINE_TEST_BOT").expect("the URL of an echo in PARTYLINE_TEST_BOT");
+    let here = Installation::start().await;
+    let settings = json!({ "bot": { "kind": "stream", "url": url, "parameters": { "campaign": "spring" } } });
+    set_number(&here, json!({ "route": "agent", "settings": settings })).await;
+    let line = dial(here.call_spec(tone(CALLER.0), audio::Audio::silence()));
+    let call = here.live_call().await.id;
+    let caller_hears_themself = || {
+        let played = line.played();
+        CALLER.amplitude_in(&played[played.len().saturating_sub(1600)..], audio::RATE) > HEARD
+    };
+    eventually("the echo", async || caller_hears_themself().then_some(())).await;
+
+    let path = format!("/api/calls/{call}/pause-ai");
+    here.console.send(Method::POST, &path, Value::Null).await.unwrap();
+    eventually("its silence", async || (!caller_hears_themself()).then_some(())).await;
+    here.console.send(Method::DELETE, &path, Value::Null).await.unwrap();
+    eventually("the echo again", async || caller_hears_themself().then_some(())).await;
+    let keys = json!({ "digits": "1" });
+    here.console.send(Method::POST, &format!("/api/calls/{call}/dtmf"), keys).await.unwrap();
+    line.press('5');
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(caller_hears_themself(), "it goes on behind keys");
+    line.hang_up();
+    assert!(line.finished().await.is_good());
+    assert_eq!(here.metric("partyline_bot_failures_total").await, 0.0);
+    here.stop().await;
+}

@@ -124,6 +124,11 @@ impl Room {
         self.state().ended.is_some()
     }
 
+    /// Whether nobody is in it or on the way: it is over, or those who made it were refused.
+    pub(super) fn is_empty(&self) -> bool {
+        self.state().members.is_empty()
+    }
+
     pub(in crate::twilio) fn view(&self) -> RoomView {
         let State { status, created, updated, ended, .. } = *self.state();
         RoomView { status, created, updated, ended }

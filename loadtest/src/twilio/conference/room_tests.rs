@@ -223,11 +223,19 @@ fn a_name_is_one_conference_an_account_until_it_is_over() {
     let sids: Vec<_> = rooms.list(ours.sid).iter().map(|room| room.sid()).collect();
     assert_eq!(sids, [second.sid(), first.sid()]);
 
-    let others: Vec<_> = (0..997).map(|n| rooms.open(&ours, &n.to_string()).unwrap()).collect();
+    let t0 = Instant::now();
+    let others: Vec<Someone> = (0..998)
+        .map(|n| {
+            let room = rooms.open(&ours, &n.to_string()).unwrap();
+            Someone::invited(&room, 1, &quiet(), t0).unwrap()
+        })
+        .collect();
     assert!(rooms.get(ours.sid, first.sid()).is_some());
-    rooms.open(&ours, "one more").unwrap();
-    assert!(rooms.get(ours.sid, first.sid()).is_none(), "the oldest that is over is forgotten");
+    let _in_second = Someone::invited(&second, 1, &quiet(), t0).unwrap();
+    let third = rooms.open(&ours, "one more").unwrap();
+    let _in_third = Someone::invited(&third, 1, &quiet(), t0).unwrap();
+    assert!(rooms.get(ours.sid, first.sid()).is_none(), "the oldest that nobody is in is forgotten");
     assert_eq!(rooms.open(&ours, "and one more").err(), Some(Refused::TooMany));
-    others[0].end(Instant::now());
+    drop(others);
     rooms.open(&ours, "and one more").unwrap();
 }

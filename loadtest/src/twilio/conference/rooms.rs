@@ -9,7 +9,7 @@ use super::room::Room;
 use super::seat::Refused;
 use crate::twilio::spec::Account;
 
-/// Conferences that are remembered; of more the oldest that are over are forgotten.
+/// Conferences that are remembered; of more the oldest that nobody is in are forgotten.
 const MAX_ROOMS: usize = 1000;
 
 /// All conferences, the oldest first.
@@ -26,7 +26,7 @@ impl Rooms {
             return Ok(room);
         }
         if rooms.len() >= MAX_ROOMS {
-            let oldest = rooms.iter().position(|room| room.is_over()).ok_or(Refused::TooMany)?;
+            let oldest = rooms.iter().position(|room| room.is_empty()).ok_or(Refused::TooMany)?;
             rooms.remove(oldest);
         }
         let room = Arc::new(Room::new(account.clone(), name));

@@ -42,7 +42,8 @@ impl Asked<'_> {
     }
 
     pub(super) fn conference(&self, sid: &str) -> Answer {
-        Ok((StatusCode::OK, conference_json(&self.room(sid)?)))
+        let room = self.room(sid)?;
+        Ok((StatusCode::OK, conference_json(&room)))
     }
 
     pub(super) fn update_conference(&self, sid: &str) -> Answer {
