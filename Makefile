@@ -65,9 +65,11 @@ advisories: ## Known defects of dependencies; fetches the advisory database
 bench: ## Criterion benches of the media core
 	cargo bench --workspace --benches
 
-bench-store: need-build $(CONSOLE)/dist/index.html ## Lists and searches over HTTP: 10 thousand and 2 million calls, both databases; 15 GB of TMPDIR
+CALLS ?= 10000,2000000
+DATABASES ?= sqlite,postgres
+bench-store: need-build $(CONSOLE)/dist/index.html ## Lists and searches over HTTP, CALLS=10000,2000000 in DATABASES=sqlite,postgres; 15 GB of TMPDIR
 	@tools/need initdb
-	cargo bench --bench store
+	cargo bench --workspace --bench store -- $(CALLS) $(DATABASES)
 
 quality: need-build ## Score the Opus settings by PESQ
 	@tools/need espeak-ng

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use super::calls::{Call, Calls};
+use super::postgres::{Database, SUPERUSER};
 
 /// Rows at a time.
 const BATCH: usize = 20_000;
@@ -31,6 +32,7 @@ pub(crate) async fn sqlite(url: &str, tenant: TenantId, calls: &Calls) {
         "INSERT INTO calls ({COLUMNS}) SELECT x'{tenant}', {} FROM json_each($1)",
         columns.join(", ")
     );
+    let mut indexes = without_indexes(&mut connection, "calls").await;
     let mut progress = Progress::begin("calls", calls.count);
     for from in (0..calls.count).step_by(BATCH) {
         let rows: Vec<serde_json::Value> = (from..calls.count.min(from + BATCH))
@@ -40,7 +42,7 @@ pub(crate) async fn sqlite(url: &str, tenant: TenantId, calls: &Calls) {
         progress.at(from + BATCH);
     }
     let (words, rows) = calls.words();
-    let by_call = without_index(&mut connection).await;
+    indexes.extend(without_indexes(&mut connection, "call_words").await);
     // Of a fixed width, for to read JSON in JSON takes longer than to keep it.
     let into_words = format!(
         "INSERT INTO call_words (tenant_id, word, started_at, call_id)
@@ -60,19 +62,41 @@ pub(crate) async fn sqlite(url: &str, tenant: TenantId, calls: &Calls) {
         run(&mut connection, &into_words, &json!(batch).to_string()).await;
         progress.at((n + 1) * BATCH);
     }
-    eprintln!("  the index by call, and ANALYZE");
-    for statement in [by_call.as_str(), "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"] {
-        sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+    let after = ["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"].map(str::to_owned);
+    for statement in indexes.into_iter().chain(after) {
+        eprintln!("  {}", statement.lines().next().unwrap_or_default());
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
     }
 }
 
-/// Takes the second index of the words away while they come, and gives how to make it again.
-async fn without_index(connection: &mut SqliteConnection) -> String {
-    let made: String = sqlx::query_scalar("SELECT sql FROM sqlite_master WHERE name = 'call_words_by_call'")
-        .fetch_one(&mut *connection)
-        .await
-        .unwrap();
-    sqlx::raw_sql("DROP INDEX call_words_by_call").execute(connection).await.unwrap();
+/// Takes the indexes of a table away while its rows come, and gives how to make them again: sorted, and not row by row.
+async fn without_indexes(connection: &mut SqliteConnection, table: &str) -> Vec<String> {
+    let statement =
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = $1 AND sql IS NOT NULL";
+    let indexes: Vec<(String, String)> =
+        sqlx::query_as(statement).bind(table).fetch_all(&mut *connection).await.unwrap();
+    for (name, _) in &indexes {
+        sqlx::raw_sql(AssertSqlSafe(format!("DROP INDEX {name}"))).execute(&mut *connection).await.unwrap();
+    }
+    indexes.into_iter().map(|(_, made)| made).collect()
+}
+
+/// The same in PostgreSQL, primary keys too. The key of calls stays, for others refer to it.
+async fn without_indexes_of_postgres(connection: &mut PgConnection, table: &str) -> Vec<String> {
+    let statement = "SELECT CASE WHEN p.oid IS NULL THEN format('DROP INDEX %I', c.relname)
+                 ELSE format('ALTER TABLE %I DROP CONSTRAINT %I', $1, p.conname) END,
+             CASE WHEN p.oid IS NULL THEN pg_get_indexdef(i.indexrelid)
+                 ELSE format('ALTER TABLE %I ADD %s', $1, pg_get_constraintdef(p.oid)) END
+         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+             LEFT JOIN pg_constraint p ON p.conindid = i.indexrelid AND p.conrelid = i.indrelid
+         WHERE i.indrelid = $1::regclass AND (p.oid IS NULL OR $1 <> 'calls')";
+    let indexes: Vec<(String, String)> =
+        sqlx::query_as(statement).bind(table).fetch_all(&mut *connection).await.unwrap();
+    let mut made = Vec::new();
+    for (drop, make) in indexes {
+        sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *connection).await.unwrap();
+        made.push(make);
+    }
     made
 }
 
@@ -81,8 +105,11 @@ async fn run(connection: &mut SqliteConnection, statement: &str, rows: &str) {
 }
 
 /// Into PostgreSQL, by COPY.
-pub(crate) async fn postgres(mut connection: PgConnection, tenant: TenantId, calls: &Calls) {
+pub(crate) async fn postgres(database: &Database, tenant: TenantId, calls: &Calls) {
     let tenant = tenant.as_uuid();
+    let mut connection = database.connect(SUPERUSER).await;
+    let mut indexes = without_indexes_of_postgres(&mut connection, "calls").await;
+    indexes.extend(without_indexes_of_postgres(&mut connection, "call_words").await);
     let mut progress = Progress::begin("calls", calls.count);
     let mut copy = connection.copy_in_raw(&format!("COPY calls ({COLUMNS}) FROM STDIN")).await.unwrap();
     for from in (0..calls.count).step_by(BATCH) {
@@ -101,11 +128,6 @@ pub(crate) async fn postgres(mut connection: PgConnection, tenant: TenantId, cal
     copy.finish().await.unwrap();
 
     let (words, rows) = calls.words();
-    let made: String = sqlx::query_scalar("SELECT pg_get_indexdef('call_words_by_call'::regclass)")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
-    sqlx::raw_sql("DROP INDEX call_words_by_call").execute(&mut connection).await.unwrap();
     let mut progress = Progress::begin("words", rows.len());
     let keys = keys(calls);
     let mut copy = connection
@@ -122,11 +144,11 @@ pub(crate) async fn postgres(mut connection: PgConnection, tenant: TenantId, cal
         progress.at((n + 1) * BATCH);
     }
     copy.finish().await.unwrap();
-    eprintln!("  the index by call, and VACUUM ANALYZE");
-    for statement in
-        ["SET maintenance_work_mem = '1GB'", &made, "VACUUM ANALYZE calls", "VACUUM ANALYZE call_words"]
-    {
-        sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+    let before = ["SET maintenance_work_mem = '2GB'"].map(str::to_owned);
+    let after = ["VACUUM ANALYZE calls", "VACUUM ANALYZE call_words", "CHECKPOINT"].map(str::to_owned);
+    for statement in before.into_iter().chain(indexes).chain(after) {
+        eprintln!("  {statement}");
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
     }
 }
 

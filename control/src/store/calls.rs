@@ -235,8 +235,9 @@ pub(super) async fn by_id(tx: &mut Tx, tenant: TenantId, call: CallId) -> Result
 
 /// Our id of a call that the tenant has.
 pub(super) async fn id_of(tx: &mut Tx, tenant: TenantId, call: CallRef) -> Result<Uuid, StoreError> {
-    let statement = sql("SELECT c.id FROM calls c WHERE c.tenant_id = $1").bind(tenant.as_uuid());
-    let (id,) = and_is(statement, "c", call).one::<(Uuid,)>(tx).await?;
+    let mut statement = sql("SELECT c.id FROM calls c WHERE c.tenant_id = $1 AND ").bind(tenant.as_uuid());
+    let is = is(&mut statement, "c", call);
+    let (id,) = statement.push(&is).one::<(Uuid,)>(tx).await?;
     Ok(id)
 }
 
@@ -260,14 +261,15 @@ pub(super) async fn of(
 }
 
 fn select_one(tenant: TenantId, call: CallRef) -> Sql {
-    and_is(sql(select_call!("WHERE c.tenant_id = $1")).bind(tenant.as_uuid()), "c", call)
+    let mut statement = sql(select_call!("WHERE c.tenant_id = $1 AND ")).bind(tenant.as_uuid());
+    let is = is(&mut statement, "c", call);
+    statement.push(&is)
 }
 
-/// More of a statement: the call of this table is this one.
-pub(super) fn and_is(statement: Sql, table: &str, call: CallRef) -> Sql {
-    let statement = statement.push(" AND ").push(table);
+/// That the call of this table is this one.
+pub(super) fn is(statement: &mut Sql, table: &str, call: CallRef) -> String {
     match call {
-        CallRef::Id(id) => statement.push_bind(".id = ", id.as_uuid()),
-        CallRef::Sid(sid) => statement.push_bind(".call_sid = ", sid.as_str()),
+        CallRef::Id(id) => format!("{table}.id = {}", statement.place(id.as_uuid())),
+        CallRef::Sid(sid) => format!("{table}.call_sid = {}", statement.place(sid.as_str())),
     }
 }

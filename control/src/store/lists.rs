@@ -1,15 +1,17 @@
 //! Lists of calls: newest first, and each page a bounded range of one index.
 //!
 //! A filter has several things to ask. One of them leads: its range of an index is walked from the newest on,
-//! and what it gives is looked at for the rest. The one with the fewest calls leads. What is looked at for a page
-//! has a bound, so a page may have fewer calls than asked for, or none, and still say where to go on.
+//! and what it gives is looked at for the rest. The one with the fewest calls leads. What is looked at has a bound, and
+//! so has the time for a page: one may have fewer calls than asked for, or none, and still say where to go on.
+
+use std::time::{Duration, Instant};
 
 use common::{CallId, TenantId, UserId};
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::ranges::{Lead, MAX_ALIKE, Span, Test, alike, counts, floors, pages};
+use super::ranges::{Lead, MAX_ALIKE, Span, Test, WINDOW, alike, pages, windows};
 use super::words::{Asked, part_of};
 use super::{Store, StoreError, Tx, calls, millis, sql};
 use crate::model::{Call, CallRef, CallStatus};
@@ -18,7 +20,10 @@ use crate::model::{Call, CallRef, CallStatus};
 const PAGE: u16 = 500;
 
 /// How often at most: when few of very many calls pass, it is gone on with by another request.
-const MAX_PAGES: usize = 300;
+const MAX_PAGES: usize = 1200;
+
+/// How long a page that is not full yet is looked on for. Then it says where to go on.
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// Which calls a list has. `None` asks for nothing.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +91,14 @@ impl Store {
         limit: u16,
     ) -> Result<Page<Call>, StoreError> {
         let mut tx = self.read(tenant).await?;
-        let page = places(&mut tx, tenant, filter, after, limit).await?;
+        let began = Instant::now();
+        let mut page = places(&mut tx, tenant, filter, after, limit).await?;
+        while page.next.is_some() && page.rows.len() < usize::from(limit) && began.elapsed() < PATIENCE {
+            let room = limit - u16::try_from(page.rows.len()).unwrap_or(limit);
+            let more = places(&mut tx, tenant, filter, page.next, room).await?;
+            page.rows.extend(more.rows);
+            page.next = more.next;
+        }
         let rows = calls::of(&mut tx, tenant, page.rows.iter().map(|place| place.id)).await?;
         tx.commit().await?;
         Ok(Page { rows, next: page.next })
@@ -141,8 +153,7 @@ impl Store {
         let leads = asks.iter().filter_map(|ask| ask.leads.as_deref()).chain([&everything[..]]);
         for leads in leads.filter(|leads| !leads.is_empty()) {
             for statement in [
-                counts(tenant, leads, all),
-                floors(tenant, leads, all),
+                windows(tenant, &[(0, leads)], all),
                 pages(tenant, leads, all, &[], 51),
                 pages(tenant, leads, all, &tests, 51),
             ] {
@@ -188,35 +199,32 @@ pub(super) async fn places(
     let before = [after, filter.to.map(Place::at)].into_iter().flatten().min().unwrap_or(Place::LAST);
     let mut span = Span { before, from: filter.from.map_or(Place::FIRST, Place::at) };
     let mut asks = asks(tx, tenant, filter).await?;
+    // No word begins like that.
+    let is_nothing = |ask: &Ask| ask.leads.as_ref().is_some_and(Vec::is_empty);
+    if asks.iter().any(is_nothing) {
+        return Ok(Page { rows: Vec::new(), next: None });
+    }
+    let window = window(tx, tenant, &asks, span).await?;
     let mut leads = vec![Lead::Everything];
-    if let Some(leader) = leader(tx, tenant, &asks, span).await? {
+    if let Some(leader) = window.leader {
         leads = asks[leader].leads.take().unwrap_or(leads);
         if asks[leader].is_exact {
             asks.remove(leader);
         }
     }
-    if leads.is_empty() {
-        return Ok(Page { rows: Vec::new(), next: None });
-    }
-    let mut is_cut = false;
-    if !asks.is_empty() {
-        // Down to the newest of the places where a range ends that is longer than the window.
-        let floors: Vec<Place> = floors(tenant, &leads, span).all(tx).await?;
-        if let Some(&floor) = floors.iter().max() {
-            span.from = floor;
-            is_cut = true;
-        }
+    let cut = window.since.filter(|_| !asks.is_empty());
+    if let Some(since) = cut {
+        span.from = Place { started_at: since, id: Uuid::nil() };
     }
     let tests: Vec<&Test> = asks.iter().map(|ask| &ask.test).collect();
     let mut rows: Vec<Place> = pages(tenant, &leads, span, &tests, limit + 1).all(tx).await?;
-    rows.sort_unstable_by(|a, b| b.cmp(a));
+    let is_full = rows.len() > usize::from(limit);
+    // From us to us.
     rows.dedup();
-    let next = match rows.len() > usize::from(limit) {
-        true => {
-            rows.truncate(usize::from(limit));
-            rows.last().copied()
-        }
-        false => Some(span.from).filter(|_| is_cut),
+    rows.truncate(usize::from(limit));
+    let next = match is_full {
+        true => rows.last().copied(),
+        false => cut.map(|_| span.from),
     };
     Ok(Page { rows, next })
 }
@@ -248,18 +256,19 @@ async fn asks(tx: &mut Tx, tenant: TenantId, filter: &CallFilter) -> Result<Vec<
     for asked in &filter.words {
         let (Asked::Word(begin) | Asked::Digits(begin)) = asked;
         let alike: Vec<(String,)> = alike(tenant, begin).all(tx).await?;
-        let mut leads: Vec<Lead> = alike.into_iter().map(|(word,)| Lead::Word(word)).collect();
-        let few = i64::try_from(leads.len()).is_ok_and(|words| words <= MAX_ALIKE);
+        let mut words: Vec<String> = alike.into_iter().map(|(word,)| word).collect();
+        let few = i64::try_from(words.len()).is_ok_and(|words| words <= MAX_ALIKE);
         asks.push(match asked {
             Asked::Word(_) => {
+                let leads = if words.is_empty() { Vec::new() } else { vec![Lead::Words(words)] };
                 Ask { test: Test::Word(begin.clone()), leads: few.then_some(leads), is_exact: true }
             }
             Asked::Digits(_) => {
                 let part = part_of(begin);
                 let is_exact = part.as_ref().is_some_and(|(_, exact)| *exact);
                 let leads = part.filter(|_| few).map(|(part, _)| {
-                    leads.push(Lead::Word(part));
-                    leads
+                    words.push(part);
+                    vec![Lead::Words(words)]
                 });
                 Ask { test: Test::Digits(begin.clone()), leads, is_exact }
             }
@@ -268,28 +277,29 @@ async fn asks(tx: &mut Tx, tenant: TenantId, filter: &CallFilter) -> Result<Vec<
     Ok(asks)
 }
 
-/// Which of them leads to the fewest calls, as far as the window shows.
-async fn leader(
-    tx: &mut Tx,
-    tenant: TenantId,
-    asks: &[Ask],
-    span: Span,
-) -> Result<Option<usize>, StoreError> {
-    let able: Vec<(usize, &[Lead])> =
-        asks.iter().enumerate().filter_map(|(n, ask)| Some((n, ask.leads.as_deref()?))).collect();
-    if let [] | [_] = able[..] {
-        return Ok(able.first().map(|&(n, _)| n));
+/// How far a page looks.
+struct Window {
+    /// Which ask leads. `None`: none does, and all calls are looked at.
+    leader: Option<usize>,
+    /// When the last of the calls that are looked at began. `None`: there are no more.
+    since: Option<i64>,
+}
+
+/// Lets the ask lead that leads to the fewest calls, as far as the window shows.
+async fn window(tx: &mut Tx, tenant: TenantId, asks: &[Ask], span: Span) -> Result<Window, StoreError> {
+    match asks {
+        [] => return Ok(Window { leader: None, since: None }),
+        [Ask { leads: Some(_), is_exact: true, .. }] => return Ok(Window { leader: Some(0), since: None }),
+        _ => {}
     }
-    let mut fewest: Option<(i64, usize)> = None;
-    for (n, leads) in able {
-        let counted: Vec<(i64,)> = match leads {
-            [] => Vec::new(),
-            _ => counts(tenant, leads, span).all(tx).await?,
-        };
-        let count = counted.iter().map(|&(count,)| count).sum();
-        if fewest.is_none_or(|(known, _)| count < known) {
-            fewest = Some((count, n));
-        }
+    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let mut able: Vec<(i64, &[Lead])> =
+        asks.iter().enumerate().filter_map(|(n, ask)| Some((number(n), ask.leads.as_deref()?))).collect();
+    if able.is_empty() {
+        able.push((-1, &[Lead::Everything]));
     }
-    Ok(fewest.map(|(_, n)| n))
+    let seen: Vec<(i64, i64, Option<i64>)> = windows(tenant, &able, span).all(tx).await?;
+    let fewest = seen.into_iter().min_by_key(|&(_, calls, _)| calls);
+    let (ask, calls, since) = fewest.ok_or(StoreError::Corrupt { what: "count" })?;
+    Ok(Window { leader: usize::try_from(ask).ok(), since: since.filter(|_| calls >= WINDOW) })
 }

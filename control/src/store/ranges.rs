@@ -1,13 +1,17 @@
 //! The statements of lists: ranges of indexes, from the newest call on.
+//!
+//! PostgreSQL takes long to plan a statement of many parts, longer than to run it. So for it many words are one part,
+//! and their number does not change the text.
 
 use common::{TenantId, UserId};
 
 use super::lists::Place;
-use super::{Sql, calls, sql};
+use super::{Sql, calls, sql, to_json};
 use crate::model::{CallRef, CallStatus};
 
-/// Calls that are looked at for one page, when not each of them is in it.
-const WINDOW: i64 = 1000;
+/// Calls that are looked at at one time, when not each of them is on the page. Of millions each is on a page of the
+/// database's own.
+pub(super) const WINDOW: i64 = 250;
 
 /// Words that may begin alike and lead together. A beginning with more words leads to nothing.
 pub(super) const MAX_ALIKE: i64 = 32;
@@ -21,7 +25,7 @@ pub(super) struct Span {
     pub(super) from: Place,
 }
 
-/// What leads to calls: a range of an index, in the order of [`Place`].
+/// What leads to calls: a range of an index, in the order of [`Place`]. Words are a range each.
 pub(super) enum Lead {
     Everything,
     Status(CallStatus),
@@ -29,7 +33,7 @@ pub(super) enum Lead {
     Urgent(bool),
     Customer(String),
     Organization(String),
-    Word(String),
+    Words(Vec<String>),
     Call(CallRef),
     AnsweredBy(UserId),
 }
@@ -68,86 +72,118 @@ fn end_of(begin: &str) -> String {
     format!("{begin}\u{10ffff}")
 }
 
-/// How many calls each of them leads to, as far as the window.
-pub(super) fn counts(tenant: TenantId, leads: &[Lead], span: Span) -> Sql {
-    each(leads, |statement, lead| {
-        let statement = lead.range(statement.push("SELECT count(*) FROM (SELECT 1"), tenant, span);
-        statement.push_bind(" LIMIT ", WINDOW).push(") AS b")
-    })
+/// What leads to calls, by the number of the ask that it is of: how many calls, as far as the window, and when the last
+/// of those began.
+pub(super) fn windows(tenant: TenantId, asks: &[(i64, &[Lead])], span: Span) -> Sql {
+    let mut statement = begin(tenant, span);
+    for (n, (ask, leads)) in asks.iter().enumerate() {
+        let union = if n == 0 { "" } else { " UNION ALL " };
+        let begin = format!(
+            "{union}SELECT CAST({ask} AS BIGINT) AS ask, count(*) AS calls, min(m.started_at) AS since FROM ("
+        );
+        statement = newest(statement.push(&begin), leads, None, &WINDOW.to_string()).push(") AS m");
+    }
+    statement
 }
 
-/// Where the window ends on each of them, if it does.
-pub(super) fn floors(tenant: TenantId, leads: &[Lead], span: Span) -> Sql {
-    each(leads, |statement, lead| {
-        let statement = lead.places(statement.push("SELECT * FROM ("));
-        let statement = lead.range(statement, tenant, span);
-        lead.newest_first(statement).push_bind(" LIMIT 1 OFFSET ", WINDOW - 1).push(") AS b")
-    })
-}
-
-/// The newest that each of them leads to and that pass.
+/// The newest that they lead to and that pass.
 pub(super) fn pages(tenant: TenantId, leads: &[Lead], span: Span, tests: &[&Test], limit: u16) -> Sql {
-    each(leads, |statement, lead| {
-        let statement = lead.places(statement.push("SELECT * FROM ("));
-        let statement = lead.tested(lead.range(statement, tenant, span), tenant, tests);
-        lead.newest_first(statement).push_bind(" LIMIT ", i64::from(limit)).push(") AS b")
-    })
+    let mut statement = begin(tenant, span);
+    let limit = statement.place(i64::from(limit));
+    newest(statement, leads, Some(tests), &limit)
 }
 
-/// One statement of a branch for each lead.
-fn each(leads: &[Lead], branch: impl Fn(Sql, &Lead) -> Sql) -> Sql {
-    leads.iter().enumerate().fold(sql(""), |statement, (n, lead)| {
-        branch(if n == 0 { statement } else { statement.push(" UNION ALL ") }, lead)
-    })
+/// A statement of which nothing is written: `$1` is the tenant, `$2` to `$5` are the span.
+fn begin(tenant: TenantId, Span { before, from }: Span) -> Sql {
+    let statement = sql("").bind(tenant.as_uuid()).bind(before.started_at).bind(before.id);
+    statement.bind(from.started_at).bind(from.id)
+}
+
+/// Newest first, of all ranges together.
+const NEWEST_FIRST: &str = " ORDER BY started_at DESC, id DESC LIMIT ";
+
+/// More of a statement: the newest places that they lead to and that pass, if they are looked at for something. SQLite
+/// merges ranges, which are in order, and reads little more than it gives; PostgreSQL sorts the newest of each.
+fn newest(mut statement: Sql, leads: &[Lead], tests: Option<&[&Test]>, limit: &str) -> Sql {
+    let (mut sqlite, mut postgres) = (Vec::new(), Vec::new());
+    // A call that has two of the words comes once; where calls are only counted it is not worth the sorting.
+    let distinct = if tests.is_some() { "DISTINCT " } else { "" };
+    let tests = tests.unwrap_or_default();
+    for lead in leads {
+        let passes = lead.tested(&mut statement, tests);
+        let Lead::Words(words) = lead else {
+            let range = lead.range(&lead.condition(&mut statement), &passes);
+            sqlite.push(range.clone());
+            postgres.push(range);
+            continue;
+        };
+        let list = statement.place(to_json(words));
+        sqlite.extend((0..words.len()).map(|n| lead.range(&format!("l.word = ({list} ->> {n})"), &passes)));
+        // One range for each word, and one text for all numbers of words.
+        let range = lead.range("l.word = asked.word", &passes);
+        postgres.push(format!(
+            "SELECT {distinct}b.started_at, b.id FROM json_array_elements_text({list}::json) AS asked (word)
+             CROSS JOIN LATERAL ({range}{NEWEST_FIRST}{limit}) AS b"
+        ));
+    }
+    if postgres.len() > 1 {
+        // Without a limit for each it might sort all of them.
+        postgres.iter_mut().for_each(|range| *range = format!("({range}{NEWEST_FIRST}{limit})"));
+    }
+    let [sqlite, postgres] = [sqlite.join(" UNION "), postgres.join(" UNION ALL ")]
+        .map(|ranges| format!("{ranges}{NEWEST_FIRST}{limit}"));
+    statement.push_each(&sqlite, &postgres)
 }
 
 impl Lead {
-    /// The columns of a place in its index.
-    const fn columns(&self) -> (&'static str, &'static str) {
+    /// The column of the call's id in its index.
+    const fn id(&self) -> &'static str {
         match self {
-            Self::Word(_) => ("l.started_at", "l.call_id"),
-            _ => ("l.started_at", "l.id"),
+            Self::Words(_) => "l.call_id",
+            _ => "l.id",
         }
     }
 
-    fn places(&self, statement: Sql) -> Sql {
-        let (started_at, id) = self.columns();
-        statement.push("SELECT ").push(started_at).push(" AS started_at, ").push(id).push(" AS id")
-    }
-
-    fn newest_first(&self, statement: Sql) -> Sql {
-        let (started_at, id) = self.columns();
-        statement.push(" ORDER BY ").push(started_at).push(" DESC, ").push(id).push(" DESC")
-    }
-
-    /// From which table, and which part of it.
-    fn range(&self, statement: Sql, tenant: TenantId, span: Span) -> Sql {
-        let table = if let Self::Word(_) = self { " FROM call_words l" } else { " FROM calls l" };
-        let statement = statement.push(table).push_bind(" WHERE l.tenant_id = ", tenant.as_uuid());
-        let statement = match self {
-            Self::Everything => statement,
-            Self::Status(status) => statement.push_bind(" AND l.status = ", status.as_str()),
-            Self::Handled(handled) => statement.push_bind(" AND l.is_handled = ", *handled),
-            Self::Urgent(urgent) => statement.push_bind(" AND l.is_urgent = ", *urgent),
-            Self::Customer(number) => statement.push_bind(" AND l.customer_number = ", number),
-            Self::Organization(number) => statement.push_bind(" AND l.organization_number = ", number),
-            Self::Word(word) => statement.push_bind(" AND l.word = ", word),
-            Self::Call(call) => calls::and_is(statement, "l", *call),
-            Self::AnsweredBy(user) => statement.push_bind(" AND l.answered_by = ", user.as_uuid()),
-        };
-        let (_, id) = self.columns();
-        span.and(span.and(statement, "<", span.before, id), ">=", span.from, id)
-    }
-
-    /// More of it: the call passes these tests.
-    fn tested(&self, statement: Sql, tenant: TenantId, tests: &[&Test]) -> Sql {
-        if tests.is_empty() {
-            return statement;
+    /// What its range has in common, but for the tenant. Of words it is said for each.
+    fn condition(&self, statement: &mut Sql) -> String {
+        match self {
+            Self::Everything | Self::Words(_) => "1 = 1".to_owned(),
+            Self::Status(status) => format!("l.status = {}", statement.place(status.as_str())),
+            Self::Handled(handled) => format!("l.is_handled = {}", statement.place(*handled)),
+            Self::Urgent(urgent) => format!("l.is_urgent = {}", statement.place(*urgent)),
+            Self::Customer(number) => format!("l.customer_number = {}", statement.place(number)),
+            Self::Organization(number) => format!("l.organization_number = {}", statement.place(number)),
+            Self::Call(call) => calls::is(statement, "l", *call),
+            Self::AnsweredBy(user) => format!("l.answered_by = {}", statement.place(user.as_uuid())),
         }
-        let statement =
-            statement.push_bind(" AND EXISTS (SELECT 1 FROM calls c WHERE c.tenant_id = ", tenant.as_uuid());
-        let statement = statement.push(" AND c.id = ").push(self.columns().1);
-        tests.iter().fold(statement, |statement, test| test.and(statement, tenant)).push(ONE_BY_ONE).push(")")
+    }
+
+    /// The places of a range that pass.
+    fn range(&self, condition: &str, passes: &str) -> String {
+        let id = self.id();
+        let table = if let Self::Words(_) = self { "call_words" } else { "calls" };
+        format!(
+            "SELECT l.started_at, {id} AS id FROM {table} l WHERE l.tenant_id = $1 AND {condition}
+                 AND (l.started_at, {id}) < ($2, $3) AND (l.started_at, {id}) >= ($4, $5){passes}"
+        )
+    }
+
+    /// More of a condition: the call passes these tests.
+    fn tested(&self, statement: &mut Sql, tests: &[&Test]) -> String {
+        let id = self.id();
+        let (mut of_call, mut of_words) = (String::new(), String::new());
+        for test in tests {
+            match test {
+                Test::Word(begin) => of_words += &format!(" AND {}", has_word(statement, begin, id)),
+                _ => of_call += &format!(" AND {}", test.condition(statement)),
+            }
+        }
+        if !of_call.is_empty() {
+            of_call = format!(
+                " AND EXISTS (SELECT 1 FROM calls c WHERE c.tenant_id = $1 AND c.id = {id}{of_call}{ONE_BY_ONE})"
+            );
+        }
+        of_call + &of_words
     }
 }
 
@@ -155,46 +191,39 @@ impl Lead {
 /// a test with all that leads, and sort.
 const ONE_BY_ONE: &str = " LIMIT 1 OFFSET 0";
 
-impl Span {
-    fn and(self, statement: Sql, is: &str, place: Place, id: &str) -> Sql {
-        let statement = statement.push(" AND (l.started_at, ").push(id).push(") ").push(is);
-        statement.push_bind(" (", place.started_at).push_bind(", ", place.id).push(")")
-    }
-}
-
 impl Test {
-    fn and(&self, statement: Sql, tenant: TenantId) -> Sql {
+    /// What the call `c` must be.
+    fn condition(&self, statement: &mut Sql) -> String {
         match self {
             Self::Statuses(statuses) => {
-                let mut between = " AND c.status IN (";
-                let statement = statuses.iter().fold(statement, |statement, status| {
-                    statement.push_bind(std::mem::replace(&mut between, ", "), status.as_str())
-                });
-                statement.push(")")
+                let all: Vec<String> =
+                    statuses.iter().map(|status| statement.place(status.as_str())).collect();
+                format!("c.status IN ({})", all.join(", "))
             }
-            Self::Handled(handled) => statement.push_bind(" AND c.is_handled = ", *handled),
-            Self::Urgent(urgent) => statement.push_bind(" AND c.is_urgent = ", *urgent),
-            Self::Number(number) => statement
-                .push_bind(" AND (c.customer_number = ", number)
-                .push_bind(" OR c.organization_number = ", number)
-                .push(")"),
-            Self::Word(begin) => has_word(statement.push(" AND "), tenant, begin),
+            Self::Handled(handled) => format!("c.is_handled = {}", statement.place(*handled)),
+            Self::Urgent(urgent) => format!("c.is_urgent = {}", statement.place(*urgent)),
+            Self::Number(number) => {
+                let number = statement.place(number);
+                format!("(c.customer_number = {number} OR c.organization_number = {number})")
+            }
+            Self::Word(begin) => has_word(statement, begin, "c.id"),
             Self::Digits(digits) => {
                 // Digits have no meaning in a pattern.
-                let statement = statement.push_bind(" AND (c.customer_number LIKE ", format!("%{digits}%"));
-                has_word(statement.push(" OR "), tenant, digits).push(")")
+                let within = statement.place(format!("%{digits}%"));
+                let word = has_word(statement, digits, "c.id");
+                format!("(c.customer_number LIKE {within} OR {word})")
             }
-            Self::Call(call) => calls::and_is(statement, "c", *call),
-            Self::AnsweredBy(user) => statement.push_bind(" AND c.answered_by = ", user.as_uuid()),
+            Self::Call(call) => calls::is(statement, "c", *call),
+            Self::AnsweredBy(user) => format!("c.answered_by = {}", statement.place(user.as_uuid())),
         }
     }
 }
 
-fn has_word(statement: Sql, tenant: TenantId, begin: &str) -> Sql {
-    statement
-        .push_bind("EXISTS (SELECT 1 FROM call_words w WHERE w.tenant_id = ", tenant.as_uuid())
-        .push_bind(" AND w.call_id = c.id AND w.word >= ", begin)
-        .push_bind(" AND w.word < ", end_of(begin))
-        .push(ONE_BY_ONE)
-        .push(")")
+/// That the call of this column has a word that begins like this.
+fn has_word(statement: &mut Sql, begin: &str, id: &str) -> String {
+    let (end, begin) = (statement.place(end_of(begin)), statement.place(begin));
+    format!(
+        "EXISTS (SELECT 1 FROM call_words w WHERE w.tenant_id = $1 AND w.call_id = {id}
+             AND w.word >= {begin} AND w.word < {end}{ONE_BY_ONE})"
+    )
 }

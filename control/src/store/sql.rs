@@ -116,16 +116,27 @@ impl Sql {
     }
 
     /// More of the statement, of our own words.
-    pub(super) fn push(mut self, text: &str) -> Self {
-        self.sqlite.to_mut().push_str(text);
-        self.postgres.to_mut().push_str(text);
-        self
+    pub(super) fn push(self, text: &str) -> Self {
+        self.push_each(text, text)
     }
 
     /// More of the statement, and behind it a value.
-    pub(super) fn push_bind(self, text: &str, value: impl Into<Value>) -> Self {
-        let placeholder = format!("{text}${}", self.values.len() + 1);
-        self.push(&placeholder).bind(value)
+    pub(super) fn push_bind(mut self, text: &str, value: impl Into<Value>) -> Self {
+        let placeholder = self.place(value);
+        self.push(text).push(&placeholder)
+    }
+
+    /// More of the statement, of our own words, in two dialects.
+    pub(super) fn push_each(mut self, sqlite: &str, postgres: &str) -> Self {
+        self.sqlite.to_mut().push_str(sqlite);
+        self.postgres.to_mut().push_str(postgres);
+        self
+    }
+
+    /// A value, and the placeholder for it, which may stand in the statement as often as needed.
+    pub(super) fn place(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
     }
 
     /// Runs it: how many rows it touched.

@@ -293,7 +293,7 @@ async fn unfit(backstage: &Backstage, person: &Person) -> Vec<String> {
 
 /// A table is looked into by an index and with a bound on its last column, or for a single row.
 fn sqlite_is_fit(step: &str) -> bool {
-    let of_one_row = ["SCAN b", "SCAN f", "SCAN found", "SCAN CONSTANT ROW", "SCAN (subquery"];
+    let of_one_row = ["SCAN m", "SCAN f", "SCAN found", "SCAN CONSTANT ROW", "SCAN (subquery"];
     let bounds = ["(started_at,", "started_at>", "started_at<", "word>", "id=?", "sid=?"];
     match step.split(' ').next() {
         Some("SEARCH") if step.ends_with("calls_by_id (id=?)") => true,
@@ -303,7 +303,8 @@ fn sqlite_is_fit(step: &str) -> bool {
     }
 }
 
-/// No table is read whole, nothing is sorted, and what leads is not filtered by what it should have led by.
+/// No table is read whole, nothing is sorted but the newest of a few ranges, and what leads is not filtered by what it
+/// should have led by.
 fn postgres_is_fit(plan: &str) -> bool {
     let mut leads = false;
     let is_filtered = plan.lines().any(|line| {
@@ -317,7 +318,24 @@ fn postgres_is_fit(plan: &str) -> bool {
     is_one_call
         || !is_filtered
             && plan.contains("Index Cond")
-            && !["Seq Scan", "Sort", "Bitmap"].iter().any(|step| plan.contains(step))
+            && !["Seq Scan", "Bitmap"].iter().any(|step| plan.contains(step))
+            && is_limited_before_it_is_sorted(plan)
+}
+
+/// Whatever is sorted is of ranges that each have a limit.
+fn is_limited_before_it_is_sorted(plan: &str) -> bool {
+    // The steps above a line, from the first.
+    let mut above: Vec<(usize, &str)> = Vec::new();
+    plan.lines().all(|line| {
+        let step = line.trim_start().trim_start_matches("->").trim_start();
+        let depth = line.len() - step.len();
+        above.retain(|&(other, _)| other < depth);
+        above.push((depth, step));
+        let bound = above.iter().rev().map(|&(_, step)| step);
+        let bound = bound.skip(1).find(|step| matches!(*step, "Limit" | "Sort" | "Incremental Sort"));
+        let reads = step.contains("Scan") && step.contains(" on ") && !step.starts_with("Function Scan");
+        !reads || bound.is_none_or(|step| step == "Limit")
+    })
 }
 
 async fn drop_index(server: &Server, index: &str) {

@@ -20,7 +20,8 @@ pub(crate) const SERVER: &str = "partyline";
 /// A superuser.
 pub(crate) const SUPERUSER: &str = "postgres";
 
-const TEMPLATE: &str = "partyline_template";
+/// A database with the tables of this release.
+pub(crate) const TEMPLATE: &str = "partyline_template";
 
 /// A fresh database with the tables of this release.
 pub(crate) async fn fresh() -> Database {
@@ -48,8 +49,8 @@ async fn empty_as(template: Option<&str>) -> Database {
 /// A database of the run's server.
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
-    folder: PathBuf,
-    name: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) name: String,
 }
 
 impl Database {
@@ -72,7 +73,7 @@ impl Database {
 }
 
 /// The folder of the run's server, which is started if this is the first to ask.
-async fn server() -> PathBuf {
+pub(crate) async fn server() -> PathBuf {
     let run = std::os::unix::process::parent_id();
     let stat = std::fs::read_to_string(format!("/proc/{run}/stat")).unwrap();
     // Behind the name, which may have spaces: state, ..., and as the 20th when it began.

@@ -50,7 +50,7 @@ pub(crate) struct Server {
 /// What outlives a server: its folder, and its database if that is not in the folder.
 #[derive(Clone)]
 pub(crate) struct Data {
-    folder: Arc<TempDir>,
+    pub(crate) folder: Arc<TempDir>,
     pub(crate) postgres: Option<Database>,
 }
 
@@ -146,7 +146,7 @@ impl Server {
         Self::open_on(self.bus.clone(), self.data.clone(), |_| {}).await
     }
 
-    async fn open(data: Data, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn open(data: Data, change: impl FnOnce(&mut Config)) -> Self {
         Self::open_on(Bus::in_process(), data, change).await
     }
 
