@@ -340,6 +340,9 @@ async fn a_document_that_coaches_nobody_leads_into_no_conference() {
     assert_eq!(office.get("Conferences.json?Status=in-progress").await["conferences"], Value::Array(vec![]));
 }
 
+/// A request, its form, and how it is answered.
+type Case<'a> = (Method, &'a str, &'a [(&'a str, &'a str)], StatusCode);
+
 #[tokio::test]
 async fn what_cannot_be_is_refused() {
     let office = Office::new(&[BRIDGE, AFTER]).await;
@@ -354,7 +357,7 @@ async fn what_cannot_be_is_refused() {
     let not_ours = format!("app:AP{}", "0".repeat(32));
     let long = "x".repeat(129);
     let (bad, gone) = (StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND);
-    let cases: &[(Method, &str, &[(&str, &str)], StatusCode)] = &[
+    let cases: &[Case<'_>] = &[
         (Method::GET, &unknown, &[], gone),
         (Method::GET, "Conferences/room2/Participants.json", &[], gone),
         (Method::GET, "Conferences/%ff/Participants.json", &[], gone),

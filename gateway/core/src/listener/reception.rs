@@ -37,7 +37,7 @@ impl Reception {
     pub(super) fn packet(this: &mut Option<Self>, now: Instant, source: u32, sequence: u16, timestamp: u32) {
         let goes_on = this.as_ref().is_some_and(|known| {
             let ahead = sequence.wrapping_sub(known.highest as u16);
-            known.source == source && (ahead < LEAP || ahead > u16::MAX - LEAP)
+            known.source == source && !(LEAP..=u16::MAX - LEAP).contains(&ahead)
         });
         let known = match this {
             Some(known) if goes_on => known,
@@ -110,12 +110,13 @@ impl Reception {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listener::tests::moment;
 
     const SOURCE: u32 = 7;
 
     /// Packets of 20 ms with these numbers, the n-th `late(n)` ms late.
     fn receive(numbers: impl IntoIterator<Item = u16>, late: impl Fn(u64) -> u64) -> Option<Reception> {
-        let (mut reception, t0) = (None, Instant::now());
+        let (mut reception, t0) = (None, moment());
         for (n, sequence) in (0u64..).zip(numbers) {
             let now = t0 + Duration::from_millis(20 * n + late(n));
             Reception::packet(&mut reception, now, SOURCE, sequence, (n as u32) * 960);
@@ -137,7 +138,7 @@ mod tests {
         assert_eq!(block.highest, (1 << 16) + (65_598 - 65_536));
         assert!(reception.as_mut().unwrap().report(SystemTime::UNIX_EPOCH).is_none(), "nothing came since");
         let next = 65_599u32 as u16;
-        Reception::packet(&mut reception, Instant::now(), SOURCE, next, 0);
+        Reception::packet(&mut reception, moment(), SOURCE, next, 0);
         assert_eq!((report(&mut reception).fraction_lost, 24), (0, 24));
     }
 
@@ -160,7 +161,7 @@ mod tests {
     fn another_source_and_a_leap_begin_anew() {
         let mut reception = receive([1, 2, 30_000, 30_001], |_| 0);
         assert_eq!((report(&mut reception).total_lost, report_source(&reception)), (0, SOURCE));
-        Reception::packet(&mut reception, Instant::now(), 8, 9, 0);
+        Reception::packet(&mut reception, moment(), 8, 9, 0);
         let block = report(&mut reception);
         assert_eq!((block.source, block.highest, block.total_lost), (8, 9, 0));
     }

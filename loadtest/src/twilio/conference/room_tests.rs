@@ -224,7 +224,9 @@ fn a_name_is_one_conference_an_account_until_it_is_over() {
     assert_eq!(sids, [second.sid(), first.sid()]);
 
     let t0 = Instant::now();
-    let others: Vec<Someone> = (0..998)
+    let theirs = rooms.open(&theirs, "room").unwrap();
+    let _in_theirs = Someone::invited(&theirs, 1, &quiet(), t0).unwrap();
+    let others: Vec<Someone> = (0..997)
         .map(|n| {
             let room = rooms.open(&ours, &n.to_string()).unwrap();
             Someone::invited(&room, 1, &quiet(), t0).unwrap()
