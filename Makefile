@@ -27,7 +27,7 @@ check: need-build $(CONSOLE)/dist/index.html ## The quick part: formatting and l
 	cargo clippy --workspace --all-targets -- -D warnings
 
 rust-test: need-build $(CONSOLE)/dist/index.html ## Unit and integration tests, on SQLite and PostgreSQL
-	@tools/need espeak-ng initdb redis-server
+	@tools/need espeak-ng initdb pdftotext redis-server
 	cargo $(RUN_TESTS) --workspace
 
 console-test: $(CONSOLE)/node_modules/.made ## The console: types, lints, tests

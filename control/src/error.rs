@@ -79,7 +79,7 @@ pub enum ApiError {
     /// Our fault.
     #[error("internal error")]
     Internal(#[source] StoreError),
-    /// Our fault, caught as a panic.
+    /// Our fault, caught as a panic or as a library's refusal.
     #[error("internal error")]
     Panic,
 }

@@ -20,6 +20,7 @@ mod jobs;
 mod live;
 mod metrics;
 mod model;
+mod pdf;
 mod seals;
 mod store;
 mod trace;

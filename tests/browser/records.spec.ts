@@ -35,10 +35,17 @@ test("a call leaves a record: it is found, marked, written on, saved as a file, 
   await expect(page.getByRole("textbox", { name: "Notes" })).toHaveValue("Wants another router.");
 
   const download = page.waitForEvent("download");
-  await page.getByRole("button", { name: "Export" }).click();
+  await page.getByRole("button", { name: "Export as CSV" }).click();
   const csv = readFileSync(await (await download).path(), "utf8");
   expect(csv).toContain("Ada Byron");
   expect(csv).toContain("Wants another router.");
+  for (const button of ["Export as PDF", "Save as PDF"]) {
+    const paper = page.waitForEvent("download");
+    await page.getByRole("button", { name: button }).click();
+    const file = await paper;
+    expect(file.suggestedFilename()).toMatch(/^call.*\.pdf$/);
+    expect(readFileSync(await file.path(), "latin1")).toMatch(/^%PDF-1/);
+  }
 
   await page.getByRole("button", { name: "Delete this record" }).click();
   await page.getByRole("button", { name: "Delete for good" }).click();

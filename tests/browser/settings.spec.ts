@@ -51,7 +51,8 @@ test("a number is added, changed and removed, and control keeps it", async ({ pa
 
 test("a number's bot and waiting words are set by keyboard, kept, and not left behind unsaved", async ({ page, partyline }) => {
   await signIn(page, partyline);
-  await page.goto(`${partyline.console}/settings/numbers`);
+  await page.getByRole("link", { name: "Settings" }).click();
+  await page.getByRole("link", { name: "Numbers" }).click();
   const line = page.getByRole("row", { name: /555 010 0100/ });
   await line.getByRole("link", { name: /Answering/ }).focus();
   await page.keyboard.press("Enter");

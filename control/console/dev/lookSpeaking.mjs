@@ -129,7 +129,7 @@ await page.getByRole("radio", { name: "24 hours" }).check({ force: true });
 await page.getByText("Calls by hour").first().waitFor();
 await shots("16-analytics-day", ["wide-light", "narrow-dark"]);
 await page.goto(`${mock.url}/records`);
-await page.getByRole("button", { name: "Export" }).waitFor();
+await page.getByRole("button", { name: "Export as PDF" }).waitFor();
 await shots("17-records");
 
 mock.change(call.id, { status: "completed", ended_at: new Date().toISOString() }, "call.ended");

@@ -14,6 +14,7 @@ mod messages;
 pub(crate) mod modes;
 mod numbers;
 mod oidc;
+mod paper;
 mod password;
 pub(crate) mod say;
 mod sessions;

@@ -64,6 +64,7 @@ const TABLE: &[Row] = &[
     row("PATCH", "/api/calls/{id}", Keys::With("calls:write"), [401, 403, 200, 200, 200, 404]),
     // Of a call that is over, and was no agent's.
     row("DELETE", "/api/calls/{id}", Keys::With("calls:write"), [401, 403, 404, 403, 204, 404]),
+    row("GET", "/api/calls/{id}/export", READ, [401, 403, 403, 200, 200, 404]),
     row("GET", "/api/calls/{id}/events", READ, OF_A_CALL),
     row("GET", "/api/calls/{id}/listeners", READ, OF_A_CALL),
     row("GET", "/api/calls/{id}/messages", READ, OF_A_CALL),
@@ -289,8 +290,8 @@ impl Stage {
         if path.starts_with("/api/users/") {
             path = path.replace("{id}", self.viewer.body["user"]["id"].as_str().unwrap());
         }
-        if row.path == "/api/calls/export" {
-            path += "?format=csv";
+        if row.path.ends_with("/export") {
+            path += "?format=pdf";
         }
         if (row.method, row.path) == ("DELETE", "/api/calls/{id}") {
             let call = 1000 + NEXT.fetch_add(1, Ordering::Relaxed);
@@ -350,6 +351,7 @@ fn nowhere(path: &str) -> String {
         "/api/keys/{id}" => path.replace("{id}", "plk_0123456789abcdef"),
         "/api/invitations/{id}" => path.replace("{id}", "inv_0123456789abcdef"),
         "/api/users/{id}" => path.replace("{id}", &UserId::new().to_string()),
+        "/api/calls/{id}/export" => path.replace("{id}", &CallId::new().to_string()) + "?format=pdf",
         _ => path.replace("{id}", &CallId::new().to_string()),
     };
     let path = path.replace("{say}", &SayId::new().to_string());

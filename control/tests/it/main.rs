@@ -33,6 +33,7 @@ mod on_sqlite {
     mod cut_off;
     mod deletion;
     mod export;
+    mod export_pdf;
     mod figures;
     mod gateways;
     mod keys;
@@ -78,6 +79,7 @@ mod on_postgres {
     mod cut_off;
     mod deletion;
     mod export;
+    mod export_pdf;
     mod figures;
     mod gateways;
     mod keys;

@@ -12,7 +12,8 @@ import type {
   SessionGrant,
   TranscriptLine,
 } from "./contract.ts";
-import { type CsvFile, readCsv } from "./csv.ts";
+import { type CallFile, readCsv } from "./csv.ts";
+import { readPdf } from "./pdf.ts";
 import { isCall } from "./liveList.ts";
 import { type ApiClient, done, maybe, notUnderstood, success } from "./request.ts";
 import type { OpenTranscript } from "./transcript.ts";
@@ -33,8 +34,10 @@ export interface CallsApi {
   changeCall(id: string, change: CallChange): Promise<Call>;
   /** Deletes the record of a call that is over, for good. */
   deleteCall(id: string): Promise<void>;
-  /** The records that a list has, as a file for a table program. */
-  exportCalls(query: CallQuery, signal?: AbortSignal): Promise<CsvFile>;
+  /** The records that a list has, as a file: for a table program, or of the newest 500 to be read. */
+  exportCalls(query: CallQuery, format: "csv" | "pdf", signal?: AbortSignal): Promise<CallFile>;
+  /** A call's record with what was said, as a PDF. */
+  exportCall(id: string, signal?: AbortSignal): Promise<Blob>;
   /** Figures over a time. */
   analytics(query: AnalyticsQuery, signal?: AbortSignal): Promise<Analytics>;
   /** Who hears it now, and how well. */
@@ -111,14 +114,19 @@ export function callsApi(client: ApiClient, { baseUrl, send }: Streams): CallsAp
     async deleteCall(id) {
       return done(client.DELETE("/api/calls/{id}", { params: { path: { id } } }));
     },
-    exportCalls(query, signal) {
-      const search = new URLSearchParams({ format: "csv" });
+    exportCalls(query, format, signal) {
+      const search = new URLSearchParams({ format });
       for (const [name, value] of Object.entries(query)) {
         // A file has a length of its own, and begins where the list does.
         if (name !== "limit" && name !== "cursor" && value !== undefined && value !== null)
           search.set(name, String(value));
       }
-      return readCsv(`${baseUrl}/api/calls/export?${search}`, send, signal);
+      const url = `${baseUrl}/api/calls/export?${search}`;
+      return format === "csv" ? readCsv(url, send, signal) : readPdf(url, send, signal);
+    },
+    async exportCall(id, signal) {
+      const url = `${baseUrl}/api/calls/${encodeURIComponent(id)}/export?format=pdf`;
+      return (await readPdf(url, send, signal)).blob;
     },
     async analytics(query, signal) {
       return success(client.GET("/api/calls/analytics", { params: { query }, ...maybe(signal) }));

@@ -6,7 +6,7 @@ import { ApiError, problemOf } from "./problem.ts";
 export type Send = (request: Request) => Promise<Response>;
 
 /** A file to be saved. */
-export interface CsvFile {
+export interface CallFile {
   readonly blob: Blob;
   /** Whether all calls are in it: a list may be longer than any table program opens. */
   readonly isWhole: boolean;
@@ -16,7 +16,7 @@ export interface CsvFile {
 const MOST_FILES = 20;
 
 /** The calls of this address, whose `Link` leads from file to file (RFC 8288). The header row stands once. */
-export async function readCsv(url: string, send: Send, signal?: AbortSignal): Promise<CsvFile> {
+export async function readCsv(url: string, send: Send, signal?: AbortSignal): Promise<CallFile> {
   const parts: string[] = [];
   let next: string | null = url;
   while (next !== null && parts.length < MOST_FILES) {

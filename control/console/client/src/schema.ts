@@ -685,14 +685,14 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * The calls of a list as a file: CSV (RFC 4180), in UTF-8, at most 5000.
-     * @description A cell that a spreadsheet would take for a formula has an apostrophe in front. When there are more calls, the
-     *     header `Link` has the address of the next file.
+     * The calls of a list as a file: CSV (RFC 4180), in UTF-8, at most 5000; or PDF, at most 500.
+     * @description A cell of CSV that a spreadsheet would take for a formula has an apostrophe in front. When there are more calls, the
+     *     header `Link` has the address of the next file. Times in a PDF are UTC; its fonts are embedded, and nothing in it acts.
      */
     get: {
       parameters: {
         query: {
-          /** @description `csv` */
+          /** @description `csv` or `pdf` */
           format: string;
           /**
            * @description One status, or some with commas between.
@@ -731,6 +731,7 @@ export interface paths {
           };
           content: {
             "text/csv": string;
+            "application/pdf": number[];
           };
         };
         400: {
@@ -742,6 +743,15 @@ export interface paths {
           };
         };
         403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description Too many PDFs are being made */
+        503: {
           headers: {
             [name: string]: unknown;
           };
@@ -1158,6 +1168,83 @@ export interface paths {
           };
         };
         404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/calls/{id}/export": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * A call as a file: its record and what was said in it, as PDF; at most 5000 messages.
+     * @description Times are UTC; all fonts are embedded, and nothing in it acts.
+     */
+    get: {
+      parameters: {
+        query: {
+          /** @description `pdf` */
+          format: string;
+        };
+        header?: never;
+        path: {
+          /** @description `call_…`, or Twilio's `CA…` */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/pdf": number[];
+          };
+        };
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            "application/json": components["schemas"]["Problem"];
+          };
+        };
+        /** @description Too many PDFs are being made */
+        503: {
           headers: {
             [name: string]: unknown;
           };

@@ -13,6 +13,7 @@ import { Notice } from "../parts/Notice.tsx";
 import { OtherCalls } from "../parts/OtherCalls.tsx";
 import { Player } from "../parts/Player.tsx";
 import { RecordForm, RecordNotes } from "../parts/RecordForm.tsx";
+import { SaveCall } from "../parts/SaveCall.tsx";
 import { SayPanel } from "../parts/SayPanel.tsx";
 import { StatusPill } from "../parts/StatusPill.tsx";
 import { Transcript } from "../parts/Transcript.tsx";
@@ -120,7 +121,10 @@ function CallView({ call }: { call: Call }): ReactElement {
         <div className="stack">
           <EventLog callId={call.id} />
           <CallFacts call={call} />
-          {over && administer ? <DeleteCall call={call} /> : null}
+          <div className="record-acts">
+            {speak ? <SaveCall call={call} /> : null}
+            {over && administer ? <DeleteCall call={call} /> : null}
+          </div>
         </div>
       </div>
     </>

@@ -4,28 +4,45 @@ import { useAct } from "../state/useAct.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { describeProblem } from "../words/problem.ts";
 import { Icon } from "./Icon.tsx";
+import { download } from "./download.ts";
 
-/** Saves the calls of this list as a file for a table program. */
+const FORMATS = [
+  { format: "csv", word: "CSV", title: "Save these calls for a table program" },
+  { format: "pdf", word: "PDF", title: "Save the newest 500 of these calls to read or print" },
+] as const;
+
+/** The day, as files are sorted by it. */
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}
+
+/** Saves the calls of this list as a file. */
 export function ExportButton({ filters }: { filters: RecordFilters }): ReactElement {
   const { api } = usePartyline();
   const { busy, problem, act } = useAct();
-  const save = async () => {
-    const { blob, isWhole } = await api.exportCalls(queryOf(filters));
-    const day = new Date().toISOString().slice(0, 10);
-    download(blob, `calls-${day}${isWhole ? "" : "-newest"}.csv`);
+  const save = async (format: "csv" | "pdf") => {
+    const { blob, isWhole } = await api.exportCalls(queryOf(filters), format);
+    download(blob, `calls-${today()}${isWhole ? "" : "-newest"}.${format}`);
   };
   return (
     <>
-      <button
-        type="button"
-        className="link-button refresh"
-        title="Save these calls as CSV"
-        aria-disabled={busy}
-        onClick={() => void act(save)}
-      >
+      <span className="refresh" role="group" aria-label="Export">
         <Icon name="download" />
-        <span>{busy ? "Making the file…" : "Export"}</span>
-      </button>
+        {FORMATS.map(({ format, word, title }) => (
+          <button
+            key={format}
+            type="button"
+            className="link-button refresh"
+            title={title}
+            aria-disabled={busy}
+            onClick={() => void act(() => save(format))}
+          >
+            <span className="hidden-text">Export as </span>
+            {word}
+          </button>
+        ))}
+        {busy ? <span role="status">Making the file…</span> : null}
+      </span>
       {problem === null ? null : (
         <span className="form-problem" role="alert">
           Not exported. {describeProblem(problem)}
@@ -33,17 +50,4 @@ export function ExportButton({ filters }: { filters: RecordFilters }): ReactElem
       )}
     </>
   );
-}
-
-/** Lets the browser save it, as a link would. */
-function download(blob: Blob, name: string): void {
-  const url = URL.createObjectURL(blob);
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  document.body.append(link);
-  link.click();
-  link.remove();
-  // The browser takes it while the click is handled; some take a moment longer.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -60,16 +60,27 @@ test("the list is saved with its filters", async () => {
     saved.push(`${this.download} ${this.getAttribute("href")}`);
   });
   await open("/records?show=handled");
-  fireEvent.click(button("Export"));
+  fireEvent.click(button("Export as CSV"));
   await settle();
-  expect(parts.done).toContain('export {"handled":true}');
-  expect(saved).toEqual(["calls-2026-11-20.csv blob:calls"]);
+  fireEvent.click(button("Export as PDF"));
+  await settle();
+  expect(parts.done).toContain('export csv {"handled":true}');
+  expect(parts.done).toContain('export pdf {"handled":true}');
+  await open("/records/call_1");
+  fireEvent.click(button("Save as PDF"));
+  await settle();
+  expect(parts.done).toContain("export call_1");
+  expect(saved).toEqual([
+    "calls-2026-11-20.csv blob:calls",
+    "calls-2026-11-20-newest.pdf blob:calls",
+    "call_1.pdf blob:calls",
+  ]);
 });
 
 test("an export that fails says so", async () => {
   parts.answers.change = { kind: "unreachable" };
   await open("/records");
-  fireEvent.click(button("Export"));
+  fireEvent.click(button("Export as CSV"));
   await settle();
   expect(screen.getByRole("alert").textContent).toContain("Not exported.");
 });

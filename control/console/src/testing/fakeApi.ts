@@ -73,7 +73,9 @@ export function fakeApi(done: string[], answers: Answers): Api {
       return change(`change ${id}`, body, { ...known, ...body } as Call);
     },
     deleteCall: (id) => change(`delete ${id}`, undefined, undefined),
-    exportCalls: (query) => change("export", query, { blob: new Blob(["id\r\n"]), isWhole: true }),
+    exportCalls: (query, format) =>
+      change(`export ${format}`, query, { blob: new Blob(["id\r\n"]), isWhole: format === "csv" }),
+    exportCall: (id) => change(`export ${id}`, undefined, new Blob(["%PDF"])),
     analytics: (query) => {
       done.push(`analytics ${JSON.stringify(query)}`);
       return ask(answers.analytics);
