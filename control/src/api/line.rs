@@ -237,12 +237,7 @@ async fn transfer(
         Route::Agent => {
             let of = Of { tenant, account_sid: leg.account_sid, call: call.id, call_sid: leg.call_sid };
             let pass = pass(&app, of, StreamKind::Monitor, call.media.gateway, &account.auth_tokens);
-            let stream = twiml::Stream {
-                name: twiml::NEXT_STREAM_NAME,
-                url: &pass.url,
-                status_callback: &pass.status_callback,
-                grant: &pass.grant,
-            };
+            let stream = pass.stream(twiml::NEXT_STREAM_NAME);
             twiml::monitor(twiml::Script { disclosure: None, stream, dial: Some(dial) })
         }
     };

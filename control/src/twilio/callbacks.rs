@@ -193,7 +193,7 @@ async fn note(app: &App, hook: &Webhook, sid: CallSid, key: &str, kind: EventTyp
     Ok(done(Outcome::Ok))
 }
 
-fn done(outcome: Outcome) -> (Outcome, Response) {
+pub(super) fn done(outcome: Outcome) -> (Outcome, Response) {
     (outcome, StatusCode::NO_CONTENT.into_response())
 }
 

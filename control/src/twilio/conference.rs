@@ -2,8 +2,7 @@
 //! with any more.
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use common::bus::NodeCommand;
 use common::token::{Mode, StreamKind};
 use common::{CallId, CallSid, NodeId, SessionId, TenantId};
@@ -11,6 +10,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
+use super::callbacks::done;
 use super::pass::{Of, pass};
 use super::reach::{at_twilio, failed, in_time};
 use super::rest::{CallChange, NewParticipant, ParticipantChange, RestAccount, RestError};
@@ -252,12 +252,7 @@ pub(crate) async fn gather(
     app.bus.commands.publish(NodeCommand::ExpectStream { call });
     let of = Of { tenant, account_sid: leg.account_sid, call, call_sid: leg.call_sid };
     let pass = pass(app, of, StreamKind::Monitor, node, &account.auth_tokens);
-    let stream = twiml::Stream {
-        name: twiml::NEXT_STREAM_NAME,
-        url: &pass.url,
-        status_callback: &pass.status_callback,
-        grant: &pass.grant,
-    };
+    let stream = pass.stream(twiml::NEXT_STREAM_NAME);
     let change = CallChange::Twiml(twiml::meet(None, stream, Room::of(app, call).as_ref()));
     if let Err(error) = in_time(app.twilio.call_update(account, leg.call_sid, &change)).await {
         let mut txn = app.store.begin(tenant).await?;
@@ -307,8 +302,4 @@ async fn follow(app: &App, tenant: TenantId, call: CallId, speakers: Vec<Session
 /// Where Twilio tells what becomes of somebody who is called into this call's conference.
 fn callee_hook(app: &App, call: CallId) -> String {
     format!("{}?call={call}", hook_url(app, "agent"))
-}
-
-fn done(outcome: Outcome) -> (Outcome, Response) {
-    (outcome, StatusCode::NO_CONTENT.into_response())
 }

@@ -7,6 +7,7 @@ use common::{AccountSid, CallId, CallSid, NodeId, TenantId, TicketId};
 use time::OffsetDateTime;
 
 use super::signature;
+use super::twiml;
 use super::voice::hook_url;
 use crate::App;
 
@@ -38,6 +39,14 @@ pub(crate) struct Pass {
     pub(crate) grant: String,
     /// Where Twilio reports on the stream.
     pub(crate) status_callback: String,
+}
+
+impl Pass {
+    /// The stream, by this name.
+    pub(crate) fn stream<'a>(&'a self, name: &'a str) -> twiml::Stream<'a> {
+        let Self { url, grant, status_callback } = self;
+        twiml::Stream { name, url, status_callback, grant }
+    }
 }
 
 /// Leave for a stream that Twilio will sign with one of these tokens of the account.

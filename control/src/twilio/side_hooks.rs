@@ -78,12 +78,7 @@ pub(super) async fn side(State(app): State<App>, request: Request) -> Response {
         };
         let of = Of { tenant: hook.tenant, account_sid: hook.account, call, call_sid };
         let pass = pass(&app, of, kind, node, std::slice::from_ref(&hook.auth_token));
-        let stream = twiml::Stream {
-            name: twiml::STREAM_NAME,
-            url: &pass.url,
-            status_callback: &pass.status_callback,
-            grant: &pass.grant,
-        };
+        let stream = pass.stream(twiml::STREAM_NAME);
         Ok((Outcome::Ok, xml(twiml::side(stream))))
     };
     let taken = taken.await;

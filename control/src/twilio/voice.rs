@@ -164,12 +164,7 @@ fn script(
     let of = Of { tenant: hook.tenant, account_sid: hook.account, call, call_sid };
     // The token that signed this request signs the stream too, in a moment.
     let pass = pass(app, of, kind, node, std::slice::from_ref(&hook.auth_token));
-    let stream = twiml::Stream {
-        name: twiml::STREAM_NAME,
-        url: &pass.url,
-        status_callback: &pass.status_callback,
-        grant: &pass.grant,
-    };
+    let stream = pass.stream(twiml::STREAM_NAME);
     let action = hook_url(app, "dialled");
     let script = twiml::Script { disclosure, stream, dial: dial(number, &action) };
     match number.route {
