@@ -39,7 +39,7 @@ test("a call leaves a record: it is found, marked, written on, saved as a file, 
   const csv = readFileSync(await (await download).path(), "utf8");
   expect(csv).toContain("Ada Byron");
   expect(csv).toContain("Wants another router.");
-  for (const button of ["Export as PDF", "Save as PDF"]) {
+  for (const button of ["Export as PDF", "Download as PDF"]) {
     const paper = page.waitForEvent("download");
     await page.getByRole("button", { name: button }).click();
     const file = await paper;

@@ -67,7 +67,7 @@ test("the list is saved with its filters", async () => {
   expect(parts.done).toContain('export csv {"handled":true}');
   expect(parts.done).toContain('export pdf {"handled":true}');
   await open("/records/call_1");
-  fireEvent.click(button("Save as PDF"));
+  fireEvent.click(button("Download as PDF"));
   await settle();
   expect(parts.done).toContain("export call_1");
   expect(saved).toEqual([

@@ -15,7 +15,7 @@ export function SaveCall({ call }: { call: Call }): ReactElement {
     <>
       <button type="button" className="button" aria-disabled={busy} onClick={() => void act(save)}>
         <Icon name="download" />
-        {busy ? "Making the file…" : "Save as PDF"}
+        {busy ? "Making the file…" : "Download as PDF"}
       </button>
       {problem === null ? null : (
         <p className="form-problem" role="alert">
