@@ -36,7 +36,8 @@ async fn whatever_a_path_names_does_not_exist_for_another_tenant() {
             .replace("{number}", number)
             .replace("{sid}", &session.to_string())
             .replace("{say}", &SayId::new().to_string())
-            .replace("{id}", &call.to_string());
+            .replace("{id}", &call.to_string())
+            .replace("/export", "/export?format=pdf");
         let by_sid = by_id.replace(&call.to_string(), &sid);
         let nothing = by_id.replace(&session.to_string(), &SessionId::new().to_string());
         for path in [by_id, by_sid, nothing] {
