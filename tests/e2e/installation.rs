@@ -24,7 +24,7 @@ pub(crate) const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const NUMBER: &str = "+15550100100";
 
 /// How long a state may take to come about before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Both planes on free ports with a fresh database.
 pub(crate) struct Installation {
