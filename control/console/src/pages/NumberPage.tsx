@@ -56,8 +56,8 @@ function Warnings({ number }: { number: PhoneNumber }): ReactElement {
     <>
       {number.route === "agent" ? null : (
         <p className="banner" role="note">
-          The number's route is {ROUTES[number.route].word}: its calls ring somebody, so no bot answers and nobody
-          waits. Give it the route {ROUTES.agent.word} first.
+          The number's route is {ROUTES[number.route].word}: its calls ring somebody, so no bot answers and
+          nobody waits. Give it the route {ROUTES.agent.word} first.
         </p>
       )}
       {isUnread ? (
