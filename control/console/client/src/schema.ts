@@ -2145,8 +2145,8 @@ export interface paths {
     put?: never;
     /**
      * Puts the caller through to another number, by Twilio.
-     * @description `cold`: both voices can be heard on, and who spoke on the call's own stream is out of it. `warm`, in calls of route
-     *     `monitor` and `conference`: the number is called into the call's conference, where the others stay until they hang up.
+     * @description `cold`: both voices can be heard on, and who spoke on the call's own stream is out of it. `warm`: the number is called
+     *     into a conference, into which the call is moved first, with who speaks in it: all stay until they hang up.
      */
     post: {
       parameters: {
@@ -2187,7 +2187,7 @@ export interface paths {
             "application/json": components["schemas"]["Problem"];
           };
         };
-        /** @description `call_not_live`, `no_twilio_account`; `call_not_answered`; `call_cannot_be_joined`: `warm` is for calls in conferences */
+        /** @description `call_not_live`, `no_twilio_account`; `call_not_answered`; `call_cannot_be_joined`: its TwiML is none of ours */
         409: {
           headers: {
             [name: string]: unknown;
@@ -2889,7 +2889,7 @@ export interface paths {
     };
     get?: never;
     put?: never;
-    /** Where Twilio tells what becomes of the agent who is called into a conference. */
+    /** Where Twilio tells what becomes of an agent or a guest who is called into a conference. */
     post: {
       parameters: {
         query?: never;
