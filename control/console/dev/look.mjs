@@ -3,7 +3,7 @@
 import { makeCall } from "./mockServer.mjs";
 import { openStage } from "./stage.mjs";
 
-const stage = await openStage(process.argv[2] ?? "/tmp/partyline-look");
+const stage = await openStage("partyline-look");
 const { mock, gateway, requests, page, shots, WIDE } = stage;
 
 await page.goto(mock.url);

@@ -2,7 +2,7 @@
 // `npm run build && node dev/lookSettings.mjs [folder]`
 import { openStage } from "./stage.mjs";
 
-const stage = await openStage(process.argv[2] ?? "/tmp/partyline-look-settings");
+const stage = await openStage("partyline-look-settings");
 const { mock, page, shots } = stage;
 mock.role = "admin";
 const number = (last, more) => ({

@@ -3,7 +3,7 @@
 import { makeCall } from "./mockServer.mjs";
 import { openStage } from "./stage.mjs";
 
-const stage = await openStage(process.argv[2] ?? "/tmp/partyline-look-speaking");
+const stage = await openStage("partyline-look-speaking");
 const { mock, gateway, page, shots } = stage;
 mock.whep = stage.whep;
 

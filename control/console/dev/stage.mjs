@@ -1,5 +1,7 @@
 // Where pictures are taken: Chromium, a stand-in for control, and a page of Chromium that plays the gateway.
 import { mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { CORS, startMock } from "./mockServer.mjs";
 
@@ -11,8 +13,12 @@ const EVERY =
     ? ["wide-light", "narrow-dark"]
     : ["wide-light", "wide-dark", "narrow-light", "narrow-dark"];
 
-/** Sets it up; `microphone` is a WAV that Chromium's fake microphone plays. */
-export async function openStage(folder, { microphone } = {}) {
+/**
+ * Sets it up. Pictures go into the folder that the command names, or into one of this name beside other temporary files;
+ * `microphone` is a WAV that Chromium's fake microphone plays.
+ */
+export async function openStage(name, { microphone } = {}) {
+  const folder = process.argv[2] ?? join(tmpdir(), name);
   mkdirSync(folder, { recursive: true });
   const faults = [];
   const mock = await startMock();
