@@ -100,7 +100,7 @@ async fn change(
     }
     let settings = txn.tenant_settings(tenant).await?;
     caller.must_be_allowed(&call, (state.side, body.mode), &settings)?;
-    let way = if body.mode == Mode::Listen { Way::Stream } else { way(&call, body.mode)? };
+    let way = way(&call, body.mode)?;
     let answer = axum::Json(ModeAsked { id: session, mode: body.mode });
     if state.mode == body.mode && state.wanted.is_none() {
         return Ok((StatusCode::OK, answer));

@@ -153,7 +153,7 @@ pub(super) async fn grant(
     let settings = txn.tenant_settings(tenant).await?;
     let side = caller.side(call, body.mode, &settings)?;
     must_be_live(call)?;
-    let way = if body.mode == Mode::Listen { Way::Stream } else { way(call, body.mode)? };
+    let way = way(call, body.mode)?;
     let (mode, wanted) = if way == Way::Side { (Mode::Listen, Some(body.mode)) } else { (body.mode, None) };
     let mut cut_off = None;
     if side == Side::Agent && call.rings {

@@ -141,8 +141,11 @@ pub(crate) enum Way {
     Side,
 }
 
-/// How one is heard in this call, in a mode that is not `listen`.
+/// How one is heard in this call, in this mode. Whoever only listens needs no way of their own.
 pub(crate) fn way(call: &Call, mode: Mode) -> Result<Way, ApiError> {
+    if mode == Mode::Listen {
+        return Ok(Way::Stream);
+    }
     must_be_live(call)?;
     match call.route {
         Some(Route::Agent) => Ok(Way::Stream),
