@@ -196,6 +196,16 @@ test("a call that two telephones have is moved before anybody is heard in it", a
   expect(screen.queryByText(/through a conference at Twilio/)).toBeNull();
 });
 
+test("its row among the live calls says how one takes part in it", async () => {
+  const speaker = await speakerOn();
+  const row = document.querySelector('[data-row="call_1"]');
+  expect(row?.textContent).toContain("You listen");
+  act(() => speaker.change({ mode: "whisper" }));
+  expect(row?.textContent).toContain("You whisper");
+  act(() => speaker.change({ mode: "join" }));
+  expect(row?.textContent).toContain("You joined");
+});
+
 test("the key of the quietest mode goes back to it from any other", async () => {
   const speaker = await speakerOn();
   key("b");

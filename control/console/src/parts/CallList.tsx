@@ -5,6 +5,7 @@ import { paths } from "../paths.ts";
 import { useLive } from "../state/useLive.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { useShortcuts } from "../state/useShortcuts.ts";
+import { useSpeakerState } from "../state/useSpeaker.ts";
 import { useRights } from "../state/useUser.ts";
 import { matches } from "../words/call.ts";
 import { CallRow } from "./CallRow.tsx";
@@ -20,7 +21,8 @@ const MOST_SHOWN = 500;
 export function CallList(): ReactElement {
   const { feed, desk } = usePartyline();
   const list = useLive(feed.list);
-  const heard = useLive(desk.current)?.callId;
+  const monitor = useLive(desk.current);
+  const { mode } = useSpeakerState(monitor);
   const [query, setQuery] = useState("");
   const search = useRef<HTMLInputElement>(null);
   const { listenToAll } = useRights();
@@ -61,7 +63,7 @@ export function CallList(): ReactElement {
             row={row}
             clockOffsetMs={list.clockOffsetMs}
             open={row.call.id === open || row.call.call_sid === open}
-            heard={row.call.id === heard}
+            heard={row.call.id === monitor?.callId ? mode : null}
             onEnterOpen={(callId) => {
               if (listenToAll) desk.listen(callId);
               void navigate({ to: paths.call, params: { callId } });

@@ -1,9 +1,11 @@
+import type { Mode } from "@partyline/client/contract";
 import type { LiveRow } from "@partyline/client/liveList";
 import { Link } from "@tanstack/react-router";
 import { type KeyboardEvent, type ReactElement, memo } from "react";
 import { paths } from "../paths.ts";
 import { useIsMine } from "../state/useUser.ts";
 import { callerOf, listening, organizationOf, phone, statusWords } from "../words/call.ts";
+import { MODES } from "../words/speaking.ts";
 import { Duration } from "./Duration.tsx";
 import { Icon } from "./Icon.tsx";
 
@@ -12,8 +14,8 @@ interface Props {
   clockOffsetMs: number;
   /** Its page is open. */
   open: boolean;
-  /** It is the one that is heard. */
-  heard: boolean;
+  /** How one takes part in it; `null`: it is not the one that is heard. */
+  heard: Mode | null;
   /** Enter on the row of the open page listens to it. */
   onEnterOpen: (callId: string) => void;
 }
@@ -31,7 +33,7 @@ export const CallRow = memo(function CallRow(props: Props): ReactElement {
     onEnterOpen(call.id);
   };
   return (
-    <li className="row" data-over={over} data-new={row.newUntil !== null} data-heard={heard}>
+    <li className="row" data-over={over} data-new={row.newUntil !== null} data-heard={heard !== null}>
       <Link
         className="row-link"
         to={paths.call}
@@ -58,7 +60,11 @@ export const CallRow = memo(function CallRow(props: Props): ReactElement {
             <>{tone === "live" ? "Ended" : word}</>
           ) : (
             <>
-              {heard ? <span className="row-heard">{mine ? "Your call" : "You listen"}</span> : null}
+              {heard === null ? null : (
+                <span className="row-heard" data-mode={mine ? undefined : heard}>
+                  {mine ? "Your call" : MODES[heard].done}
+                </span>
+              )}
               {row.newUntil === null ? null : <span className="row-new">New</span>}
               {call.rings ? <span className="row-waits">Waits</span> : null}
               {call.bot === "failed" ? <span className="row-urgent">AI failed</span> : null}

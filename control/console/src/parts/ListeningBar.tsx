@@ -1,7 +1,5 @@
-import { Cell, type Live } from "@partyline/client/cell";
 import type { Call } from "@partyline/client/contract";
 import type { CallMonitor } from "@partyline/client/monitor";
-import { SILENT, type SpeakerState } from "@partyline/client/speaker";
 import { Link, useParams } from "@tanstack/react-router";
 import type { ReactElement } from "react";
 import { paths } from "../paths.ts";
@@ -9,11 +7,10 @@ import { useOwnCall } from "../state/useAnswer.ts";
 import { useLive } from "../state/useLive.ts";
 import { useNow } from "../state/useNow.ts";
 import { usePartyline } from "../state/usePartyline.ts";
+import { useSpeakerState } from "../state/useSpeaker.ts";
 import { callerOf } from "../words/call.ts";
 import { describeMonitor, isListening } from "../words/monitor.ts";
 import { Audience } from "./Audience.tsx";
-
-const NOBODY: Live<SpeakerState> = new Cell<SpeakerState>(SILENT);
 
 /** The call that is heard, while another page is shown. */
 export function ListeningBar(): ReactElement | null {
@@ -30,7 +27,7 @@ export function ListeningBar(): ReactElement | null {
 function Bar({ monitor, call }: { monitor: CallMonitor; call: Call | null }): ReactElement | null {
   const { desk } = usePartyline();
   const state = useLive(monitor.state);
-  const speaking = useLive(monitor.speaker?.state ?? NOBODY);
+  const speaking = useSpeakerState(monitor);
   const mine = useOwnCall()?.id === monitor.callId;
   const now = useNow();
   if (state.kind === "idle" || state.kind === "stopped") return null;

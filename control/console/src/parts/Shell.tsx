@@ -1,12 +1,12 @@
-import { Cell, type Live } from "@partyline/client/cell";
 import type { User } from "@partyline/client/contract";
-import { SILENT, type SpeakerState } from "@partyline/client/speaker";
+import { SILENT } from "@partyline/client/speaker";
 import { Outlet, useLocation } from "@tanstack/react-router";
 import { type ReactElement, useEffect, useMemo, useState } from "react";
 import { useOwnCall } from "../state/useAnswer.ts";
 import { useLive } from "../state/useLive.ts";
 import { usePartyline } from "../state/usePartyline.ts";
 import { useShortcuts } from "../state/useShortcuts.ts";
+import { useSpeakerState } from "../state/useSpeaker.ts";
 import { isListening } from "../words/monitor.ts";
 import { Alerts } from "./Alerts.tsx";
 import { Announcer } from "./Announcer.tsx";
@@ -64,8 +64,6 @@ export function Shell({ user }: { user: User }): ReactElement {
   );
 }
 
-const NOBODY: Live<SpeakerState> = new Cell<SpeakerState>(SILENT);
-
 /** Which room it is, and how many calls go on, on the browser's tab. */
 function useTitle(): void {
   const { feed, desk } = usePartyline();
@@ -75,7 +73,7 @@ function useTitle(): void {
   const going = list.rows.filter((row) => row.leavesAt === null).length;
   const known = list.feed.kind === "current";
   const monitor = useLive(desk.current);
-  const isHeard = useLive(monitor?.speaker?.state ?? NOBODY).audience !== "nobody";
+  const isHeard = useSpeakerState(monitor).audience !== "nobody";
   useEffect(() => {
     const count = known && going > 0 ? `(${going}) ` : "";
     // Seen in the row of tabs, too: somebody hears this person.

@@ -1,5 +1,6 @@
 import { Cell, type Live } from "@partyline/client/cell";
 import type { Call } from "@partyline/client/contract";
+import type { CallMonitor } from "@partyline/client/monitor";
 import { type CallSpeaker, SILENT, type SpeakerState } from "@partyline/client/speaker";
 import type { TakeoverReason } from "@partyline/client/speaking";
 import { useCallback, useEffect } from "react";
@@ -8,6 +9,11 @@ import { useMonitorOf } from "./useMonitorOf.ts";
 import { usePartyline } from "./usePartyline.ts";
 
 const NOBODY: Live<SpeakerState> = new Cell<SpeakerState>(SILENT);
+
+/** What this person may be heard as by that connection; silent where there is none. */
+export function useSpeakerState(monitor: CallMonitor | null): SpeakerState {
+  return useLive(monitor?.speaker?.state ?? NOBODY);
+}
 
 /** Speaking on this call, while there is a connection that carries its audio. */
 export interface Speaking {
@@ -22,7 +28,7 @@ export function useSpeaking(callId: string): Speaking {
   const monitor = useMonitorOf(callId);
   const speaker = monitor?.speaker ?? null;
   const kind = useLive(monitor?.state ?? IDLE).kind;
-  return { speaker, state: useLive(speaker?.state ?? NOBODY), isLive: kind === "live" };
+  return { speaker, state: useSpeakerState(monitor), isLive: kind === "live" };
 }
 
 const IDLE: Live<{ kind: string }> = new Cell({ kind: "idle" });

@@ -13,19 +13,34 @@ export interface ModeWords {
   readonly key: string;
   /** Who will hear, once the microphone is open. */
   readonly long: string;
+  /** Who is in it, told so. */
+  readonly done: string;
 }
 
 /** All modes, from the quietest to the loudest. */
 export const MODES: Readonly<Record<Mode, ModeWords>> = {
-  listen: { word: "Listen", icon: "ear", key: "L", long: "Nobody hears you" },
+  listen: { word: "Listen", icon: "ear", key: "L", long: "Nobody hears you", done: "You listen" },
   whisper: {
     word: "Whisper",
     icon: "whisper",
     key: "W",
     long: "For the agent alone: the caller cannot hear it",
+    done: "You whisper",
   },
-  join: { word: "Join", icon: "join", key: "B", long: "For everyone, the caller too" },
-  takeover: { word: "Take over", icon: "takeover", key: "T", long: "In place of the AI, which is silent" },
+  join: {
+    word: "Join",
+    icon: "join",
+    key: "B",
+    long: "For everyone, the caller too",
+    done: "You joined",
+  },
+  takeover: {
+    word: "Take over",
+    icon: "takeover",
+    key: "T",
+    long: "In place of the AI, which is silent",
+    done: "You took over",
+  },
 };
 
 /** Who hears this person now, and why it is so. */
