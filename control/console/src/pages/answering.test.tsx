@@ -130,6 +130,8 @@ test("one's own call has mute, hold, keys, transfer and an end, and no modes", a
   expect(parts.done).toContain("hold call_1 true");
   parts.show([rowOf({ ...mine, held: true })]);
   expect(screen.getByText(/On hold/)).toBeTruthy();
+  act(() => speaker.change({ audience: "agents" }));
+  expect(screen.getByText("The caller does not hear you — on hold")).toBeTruthy();
 });
 
 test("one's own call is not left by Escape", async () => {

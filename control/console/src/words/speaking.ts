@@ -58,6 +58,9 @@ export function audienceWords(state: SpeakerState | null, mouth: MouthState, min
       detail: "",
       icon: "onAir",
     };
+  // Of one's own call that is so while the caller is on hold.
+  if (state?.audience === "agents" && mine)
+    return { text: "The caller does not hear you", detail: "on hold", icon: "micOff" };
   if (state?.audience === "agents")
     return { text: "Only the agent hears you", detail: "the caller does not", icon: "whisper" };
   return { text: "Nobody can hear you", detail: nobodyWhy(state, mouth), icon: "micOff" };
