@@ -1,7 +1,9 @@
 //! People heard in a call of two telephones: whom Twilio's conference plays them to.
 
+use std::time::Duration;
+
 use loadtest::audio;
-use loadtest::twilio::{Call as Line, dial};
+use loadtest::twilio::{Call as Line, Fault, dial};
 use reqwest::Method;
 use serde_json::json;
 
@@ -158,6 +160,37 @@ async fn an_agent_of_the_console_calls_a_guest_in_and_leaves_the_two_alone() {
     let report = line.finished().await;
     assert!(report.is_good(), "{report:?}");
     here.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_is_not_left_alone_in_a_conference_that_nobody_else_came_into() {
+    let here = Installation::start().await;
+    let line = dial(here.call_spec(tone(CALLER.0), tone(AGENT.0)));
+    let call = here.live_call().await;
+    let agent = eventually("the agent's answer", async || line.child_sid()).await;
+    let joiner = Person::come(&here, &here.console, &call.id, "listen", JOINER).await;
+    // Twilio is asked who is dialled, and does not answer when it is asked to move them: nobody knows whether it has.
+    here.exchange.fail_next([Fault::Slow(Duration::ZERO)]);
+    here.exchange.fail(Some(Fault::HangUp));
+    let path = format!("/api/calls/{}/sessions/{}", call.id, joiner.session.id);
+    let asked = here.console.send(Method::PATCH, &path, json!({ "mode": "join" })).await;
+    assert!(asked.unwrap_err().to_string().contains("twilio_unavailable"));
+    here.exchange.fail(None);
+    // The agent hangs up: the caller is led to where the agent is thought to be.
+    twilio(&here, Method::POST, &format!("Calls/{agent}.json"), &[("Status", "completed")]).await;
+    eventually("the conference", async || (conferences(&here).await == [call.id.clone()]).then_some(()))
+        .await;
+    let report = line.finished().await;
+    assert!(report.is_good(), "{report:?}");
+    assert!(conferences(&here).await.is_empty());
+    here.stop().await;
+}
+
+/// The names of the conferences that go on.
+async fn conferences(here: &Installation) -> Vec<String> {
+    let list = twilio(here, Method::GET, "Conferences.json?Status=in-progress", &[]).await;
+    let conferences = list["conferences"].as_array().unwrap();
+    conferences.iter().map(|one| one["friendly_name"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Whom the agent's telephone hears, from now on.

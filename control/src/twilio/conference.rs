@@ -26,6 +26,9 @@ use crate::store::{CallLeg, InConference, StoreError};
 /// What is kept of the agent's call, so that nobody is called twice.
 const CALLED: &str = "conference_agent";
 
+/// How often it is asked who a caller is with, while Twilio gives no answer.
+const LOOKS: usize = 10;
+
 /// Where Twilio tells who comes into a call's conference, and who leaves it.
 #[utoipa::path(post, path = "/api/twilio/conference", tag = "twilio", security(()),
     request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
@@ -89,9 +92,12 @@ pub(super) async fn agent(State(app): State<App>, request: Request) -> Response 
 
 /// Somebody is in the conference. With the caller the agent is called.
 async fn came(app: &App, hook: &Webhook, call: CallId, leg: CallLeg) -> Result<Outcome, ApiError> {
-    let is_caller = hook.form.get("CallSid") == Some(leg.call_sid.as_str());
-    if leg.route != Route::Conference || !is_caller {
+    if hook.form.get("CallSid") != Some(leg.call_sid.as_str()) {
         return Ok(Outcome::Ignored);
+    }
+    if leg.route != Route::Conference {
+        tokio::spawn(look_after(app.clone(), hook.tenant, call));
+        return Ok(Outcome::Ok);
     }
     let (tenant, now) = (hook.tenant, OffsetDateTime::now_utc());
     let mut txn = app.store.begin(tenant).await?;
@@ -129,47 +135,63 @@ async fn came(app: &App, hook: &Webhook, call: CallId, leg: CallLeg) -> Result<O
     Ok(Outcome::Ok)
 }
 
-/// Somebody has left the conference. One whom the caller is alone with from now on takes it with them when they go;
-/// without anybody the caller is let go of.
-async fn left(app: App, tenant: TenantId, call: CallId) {
-    let settled = async {
-        let (account, leg) = at_twilio(&app, tenant, call).await?;
-        let mut txn = app.store.begin(tenant).await?;
-        let has_agent_here = txn.speaking(tenant, call).await?.answered_by.is_some();
-        let was_alone = txn.conference(tenant, call).await?.is_none_or(|known| known.agent.is_none());
-        drop(txn);
-        let asked = async {
-            let name = call.to_string();
-            let Some(conference) = app.twilio.conference_find(&account, &name).await? else { return Ok(()) };
-            let inside = app.twilio.participant_list(&account, conference.sid).await?;
-            let ours = [Party::Coach.label(), Party::Supervisors.label()];
-            let others: Vec<CallSid> = inside
-                .iter()
-                .filter(|one| one.call_sid != leg.call_sid)
-                .filter(|one| one.label.as_deref().is_none_or(|label| !ours.contains(&label)))
-                .map(|one| one.call_sid)
-                .collect();
-            let people_are_here =
-                inside.iter().any(|one| one.label.as_deref() == Some(Party::Supervisors.label()));
-            match others.as_slice() {
-                // The caller talks with people in the console; or waits for somebody, as from the first.
-                [] if people_are_here => {}
-                [] if leg.route == Route::Conference && was_alone && !has_agent_here => {}
-                [] => drop(app.twilio.conference_end(&account, conference.sid).await?),
-                [one] => {
-                    let change = ParticipantChange::EndsIt(!(people_are_here && has_agent_here));
-                    app.twilio.participant_update(&account, conference.sid, *one, change).await?;
-                }
-                _ => {}
+/// A caller was moved. Whoever was to come too may have hung up at that very moment, or nobody is there any more to call
+/// them in: then the caller would hear music for ever.
+async fn look_after(app: App, tenant: TenantId, call: CallId) {
+    for _ in 0..LOOKS {
+        sleep(PATIENCE).await;
+        match settle(&app, tenant, call).await {
+            Ok(()) => return,
+            Err(error) => {
+                tracing::warn!(%call, error = &error as &dyn std::error::Error, "a caller may be alone")
             }
-            Ok::<_, RestError>(())
-        };
-        asked.await.map_err(|error| failed(&error))
-    };
-    if let Err(error) = settled.await {
+        }
+    }
+}
+
+/// Somebody has left the conference.
+async fn left(app: App, tenant: TenantId, call: CallId) {
+    if let Err(error) = settle(&app, tenant, call).await {
         // It may be over: of its end Twilio tells by itself.
         tracing::debug!(%call, error = &error as &dyn std::error::Error, "who is left in a conference is not known");
     }
+}
+
+/// Whom the caller is alone with from now on takes the call with them when they go; without anybody the caller is let go
+/// of.
+async fn settle(app: &App, tenant: TenantId, call: CallId) -> Result<(), ApiError> {
+    let (account, leg) = at_twilio(app, tenant, call).await?;
+    let mut txn = app.store.begin(tenant).await?;
+    let has_agent_here = txn.speaking(tenant, call).await?.answered_by.is_some();
+    let was_alone = txn.conference(tenant, call).await?.is_none_or(|known| known.agent.is_none());
+    drop(txn);
+    let asked = async {
+        let name = call.to_string();
+        let Some(conference) = app.twilio.conference_find(&account, &name).await? else { return Ok(()) };
+        let inside = app.twilio.participant_list(&account, conference.sid).await?;
+        let ours = [Party::Coach.label(), Party::Supervisors.label()];
+        let others: Vec<CallSid> = inside
+            .iter()
+            .filter(|one| one.call_sid != leg.call_sid)
+            .filter(|one| one.label.as_deref().is_none_or(|label| !ours.contains(&label)))
+            .map(|one| one.call_sid)
+            .collect();
+        let people_are_here =
+            inside.iter().any(|one| one.label.as_deref() == Some(Party::Supervisors.label()));
+        match others.as_slice() {
+            // The caller talks with people in the console; or waits for somebody, as from the first.
+            [] if people_are_here => {}
+            [] if leg.route == Route::Conference && was_alone && !has_agent_here => {}
+            [] => drop(app.twilio.conference_end(&account, conference.sid).await?),
+            [one] => {
+                let change = ParticipantChange::EndsIt(!(people_are_here && has_agent_here));
+                app.twilio.participant_update(&account, conference.sid, *one, change).await?;
+            }
+            _ => {}
+        }
+        Ok::<_, RestError>(())
+    };
+    asked.await.map_err(|error| failed(&error))
 }
 
 /// Lets a caller go for whom nobody comes.
