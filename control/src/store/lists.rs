@@ -11,8 +11,8 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::ranges::{Lead, MAX_ALIKE, Span, Test, WINDOW, alike, pages, windows};
-use super::words::{Asked, part_of};
+use super::ranges::{Alike, Lead, MAX_ALIKE, Span, Test, WINDOW, alike, pages, windows};
+use super::words::{Asked, Parts, parts_of};
 use super::{Store, StoreError, Tx, calls, millis, sql};
 use crate::model::{Call, CallRef, CallStatus};
 
@@ -255,23 +255,23 @@ async fn asks(tx: &mut Tx, tenant: TenantId, filter: &CallFilter) -> Result<Vec<
     }
     for asked in &filter.words {
         let (Asked::Word(begin) | Asked::Digits(begin)) = asked;
-        let alike: Vec<(String,)> = alike(tenant, begin).all(tx).await?;
-        let mut words: Vec<String> = alike.into_iter().map(|(word,)| word).collect();
+        let words: Vec<(String,)> = alike(tenant, begin).all(tx).await?;
+        let words: Vec<String> = words.into_iter().map(|(word,)| word).collect();
         let few = i64::try_from(words.len()).is_ok_and(|words| words <= MAX_ALIKE);
+        let alike = Alike { begin: begin.clone(), words: few.then_some(words) };
         asks.push(match asked {
             Asked::Word(_) => {
-                let leads = if words.is_empty() { Vec::new() } else { vec![Lead::Words(words)] };
-                Ask { test: Test::Word(begin.clone()), leads: few.then_some(leads), is_exact: true }
+                let lead = |words: Vec<String>| if words.is_empty() { vec![] } else { vec![Lead::Words(words)] };
+                Ask { leads: alike.words.clone().map(lead), test: Test::Word(alike), is_exact: true }
             }
-            Asked::Digits(_) => {
-                let part = part_of(begin);
-                let is_exact = part.as_ref().is_some_and(|(_, exact)| *exact);
-                let leads = part.filter(|_| few).map(|(part, _)| {
-                    words.push(part);
-                    vec![Lead::Words(words)]
-                });
-                Ask { test: Test::Digits(begin.clone()), leads, is_exact }
-            }
+            Asked::Digits(_) => match parts_of(begin) {
+                Some(Parts { last, first }) => {
+                    let lead = |words: Vec<String>| vec![Lead::Words(words.into_iter().chain([last]).collect())];
+                    let is_exact = first.is_none();
+                    Ask { leads: alike.words.clone().map(lead), test: Test::Digits(alike, first), is_exact }
+                }
+                None => Ask { leads: None, test: Test::Digits(alike, None), is_exact: false },
+            },
         });
     }
     Ok(asks)
@@ -285,7 +285,8 @@ struct Window {
     since: Option<i64>,
 }
 
-/// Lets the ask lead that leads to the fewest calls, as far as the window shows.
+/// Lets the ask lead that leads to the fewest calls, as far as the window shows; of those that fill it the one whose calls
+/// reach furthest back.
 async fn window(tx: &mut Tx, tenant: TenantId, asks: &[Ask], span: Span) -> Result<Window, StoreError> {
     match asks {
         [] => return Ok(Window { leader: None, since: None }),
@@ -299,7 +300,7 @@ async fn window(tx: &mut Tx, tenant: TenantId, asks: &[Ask], span: Span) -> Resu
         able.push((-1, &[Lead::Everything]));
     }
     let seen: Vec<(i64, i64, Option<i64>)> = windows(tenant, &able, span).all(tx).await?;
-    let fewest = seen.into_iter().min_by_key(|&(_, calls, _)| calls);
+    let fewest = seen.into_iter().min_by_key(|&(_, calls, since)| (calls, since));
     let (ask, calls, since) = fewest.ok_or(StoreError::Corrupt { what: "count" })?;
     Ok(Window { leader: usize::try_from(ask).ok(), since: since.filter(|_| calls >= WINDOW) })
 }

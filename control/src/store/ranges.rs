@@ -16,6 +16,11 @@ pub(super) const WINDOW: i64 = 250;
 /// Words that may begin alike and lead together. A beginning with more words leads to nothing.
 pub(super) const MAX_ALIKE: i64 = 32;
 
+/// Words that are each looked for among the calls that have them. Those stand together in an index, in the order in which
+/// they are looked for: of 250 looks most find their page in memory. The words of one call stand together too, but
+/// apart from those of the next.
+const MAX_EACH: usize = 4;
+
 /// From where to where of an index.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
@@ -44,10 +49,19 @@ pub(super) enum Test {
     Handled(bool),
     Urgent(bool),
     Number(String),
-    Word(String),
-    Digits(String),
+    Word(Alike),
+    /// A part of the customer's number, or a word that begins like this; `None`: it is too short to have parts.
+    Digits(Alike, Option<String>),
     Call(CallRef),
     AnsweredBy(UserId),
+}
+
+/// Words that begin alike.
+#[derive(Clone)]
+pub(super) struct Alike {
+    pub(super) begin: String,
+    /// All of them. `None`: they are too many.
+    pub(super) words: Option<Vec<String>>,
 }
 
 /// The words that begin like this: one more than may lead, at most. Found by leaps from word to word.
@@ -174,7 +188,14 @@ impl Lead {
         let (mut of_call, mut of_words) = (String::new(), String::new());
         for test in tests {
             match test {
-                Test::Word(begin) => of_words += &format!(" AND {}", has_word(statement, begin, id)),
+                Test::Word(alike) => of_words += &format!(" AND {}", has_word(statement, alike, id)),
+                // Of the many numbers that have one part most lack the other: those need not be looked at.
+                Test::Digits(Alike { words: Some(words), .. }, Some(part)) if words.len() < MAX_EACH => {
+                    let parts = words.iter().chain([part]).cloned().collect();
+                    let alike = Alike { begin: String::new(), words: Some(parts) };
+                    of_words += &format!(" AND {}", has_word(statement, &alike, id));
+                    of_call += &format!(" AND {}", test.condition(statement));
+                }
                 _ => of_call += &format!(" AND {}", test.condition(statement)),
             }
         }
@@ -183,7 +204,7 @@ impl Lead {
                 " AND EXISTS (SELECT 1 FROM calls c WHERE c.tenant_id = $1 AND c.id = {id}{of_call}{ONE_BY_ONE})"
             );
         }
-        of_call + &of_words
+        of_words + &of_call
     }
 }
 
@@ -206,11 +227,11 @@ impl Test {
                 let number = statement.place(number);
                 format!("(c.customer_number = {number} OR c.organization_number = {number})")
             }
-            Self::Word(begin) => has_word(statement, begin, "c.id"),
-            Self::Digits(digits) => {
+            Self::Word(alike) => has_word(statement, alike, "c.id"),
+            Self::Digits(alike, _) => {
                 // Digits have no meaning in a pattern.
-                let within = statement.place(format!("%{digits}%"));
-                let word = has_word(statement, digits, "c.id");
+                let within = statement.place(format!("%{}%", alike.begin));
+                let word = has_word(statement, alike, "c.id");
                 format!("(c.customer_number LIKE {within} OR {word})")
             }
             Self::Call(call) => calls::is(statement, "c", *call),
@@ -219,8 +240,21 @@ impl Test {
     }
 }
 
-/// That the call of this column has a word that begins like this.
-fn has_word(statement: &mut Sql, begin: &str, id: &str) -> String {
+/// That the call of this column, which `l` leads to, has a word that begins like this.
+fn has_word(statement: &mut Sql, Alike { begin, words }: &Alike, id: &str) -> String {
+    if let Some(words) = words.as_ref().filter(|words| words.len() <= MAX_EACH) {
+        let each: Vec<String> = words
+            .iter()
+            .map(|word| {
+                let word = statement.place(word);
+                format!(
+                    "EXISTS (SELECT 1 FROM call_words w WHERE w.tenant_id = $1 AND w.word = {word}
+                         AND w.started_at = l.started_at AND w.call_id = {id}{ONE_BY_ONE})"
+                )
+            })
+            .collect();
+        return if each.is_empty() { "1 = 0".to_owned() } else { format!("({})", each.join(" OR ")) };
+    }
     let (end, begin) = (statement.place(end_of(begin)), statement.place(begin));
     format!(
         "EXISTS (SELECT 1 FROM call_words w WHERE w.tenant_id = $1 AND w.call_id = {id}

@@ -67,13 +67,21 @@ impl Asked {
     }
 }
 
-/// The part to look for first when a number has this in it: the part, and whether having the one is having the
-/// other. `None`: it is too short for that.
-pub(super) fn part_of(digits: &str) -> Option<(String, bool)> {
+/// What to look for when a number has some digits in it.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// Leads to it: the last digits differ more than the first.
+    pub(super) last: String,
+    /// Whatever has it has this too. `None`: having the last is having it.
+    pub(super) first: Option<String>,
+}
+
+/// The words by which a number is found that has these digits in it. `None`: they are too few for that.
+pub(super) fn parts_of(digits: &str) -> Option<Parts> {
     let length = PARTS.into_iter().rev().find(|&length| length <= digits.len())?;
-    // The last digits differ more than the first.
-    let (_, part) = digits.split_at(digits.len() - length);
-    Some((format!("#{part}"), length == digits.len()))
+    let (first, last) = (&digits[..length], &digits[digits.len() - length..]);
+    let first = (length < digits.len()).then(|| format!("#{first}"));
+    Some(Parts { last: format!("#{last}"), first })
 }
 
 /// The words that a call is found by.
@@ -233,9 +241,9 @@ mod tests {
             words.add_number(&format!("+{number}"));
             let end = (at + length).min(number.len());
             let part = &number[at.min(end)..end];
-            if let Some((word, exact)) = part_of(part) {
-                prop_assert!(words.words.contains(&word));
-                prop_assert_eq!(exact, word.len() == part.len() + 1);
+            if let Some(Parts { last, first }) = parts_of(part) {
+                prop_assert_eq!(first.is_none(), last.len() == part.len() + 1);
+                prop_assert!(words.words.contains(&last) && first.is_none_or(|first| words.words.contains(&first)));
             } else {
                 prop_assert!(part.len() < 4);
             }
