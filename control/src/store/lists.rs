@@ -261,12 +261,14 @@ async fn asks(tx: &mut Tx, tenant: TenantId, filter: &CallFilter) -> Result<Vec<
         let alike = Alike { begin: begin.clone(), words: few.then_some(words) };
         asks.push(match asked {
             Asked::Word(_) => {
-                let lead = |words: Vec<String>| if words.is_empty() { vec![] } else { vec![Lead::Words(words)] };
+                let lead =
+                    |words: Vec<String>| if words.is_empty() { vec![] } else { vec![Lead::Words(words)] };
                 Ask { leads: alike.words.clone().map(lead), test: Test::Word(alike), is_exact: true }
             }
             Asked::Digits(_) => match parts_of(begin) {
                 Some(Parts { last, first }) => {
-                    let lead = |words: Vec<String>| vec![Lead::Words(words.into_iter().chain([last]).collect())];
+                    let lead =
+                        |words: Vec<String>| vec![Lead::Words(words.into_iter().chain([last]).collect())];
                     let is_exact = first.is_none();
                     Ask { leads: alike.words.clone().map(lead), test: Test::Digits(alike, first), is_exact }
                 }

@@ -176,6 +176,7 @@ impl Speak {
         }
         let spread = latency.spread();
         ensure!(spread.count > 0, "the caller heard nothing");
+        person.ear.leave().await?;
         Ok(spread)
     }
 
@@ -270,22 +271,41 @@ impl Person {
 /// Has a line said, and gives what the caller heard of it, without the silence in it: how late things are is measured
 /// otherwise.
 async fn said(site: &Site, line: &Call, call: &str) -> Result<Vec<i16>> {
-    let before = line.played().len();
+    let before = quiet(line).await?;
     let body = json!({ "text": "Your call is important to us. Please hold the line." });
     site.console().send(Method::POST, &format!("/api/calls/{call}/say"), body).await?;
     let begun = Instant::now();
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let played = line.played().split_off(before);
-        let is_loud = |sample: &i16| sample.unsigned_abs() > 200;
-        // Over when a second has been silent behind it.
-        if let Some(last) = played.iter().rposition(is_loud)
-            && played.len() > last + audio::RATE as usize
-        {
+        if played.iter().any(|&sample| is_loud(sample)) && is_quiet(&played) {
             return Ok(played.into_iter().filter(|&sample| sample != 0).collect());
         }
         ensure!(begun.elapsed() < PATIENCE, "the line was not said within {PATIENCE:?}");
     }
+}
+
+/// Waits until the caller hears nothing, and gives how much they have heard by then.
+async fn quiet(line: &Call) -> Result<usize> {
+    let begun = Instant::now();
+    loop {
+        let played = line.played();
+        if is_quiet(&played) {
+            return Ok(played.len());
+        }
+        ensure!(begun.elapsed() < PATIENCE, "the caller heard something for {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Whether a second has been silent at the end.
+fn is_quiet(played: &[i16]) -> bool {
+    let last = played.len().saturating_sub(audio::RATE as usize);
+    last > 0 && !played[last..].iter().any(|&sample| is_loud(sample))
+}
+
+fn is_loud(sample: i16) -> bool {
+    sample.unsigned_abs() > 200
 }
 
 /// Places a call on which one can speak, and gives its id.
