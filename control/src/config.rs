@@ -162,6 +162,8 @@ pub struct Timings {
     pub stream_pause: Duration,
     /// How often the above is looked at.
     pub tick: Duration,
+    /// How long a page of a list that is not full yet is looked on for. Then it says where to go on.
+    pub page: Duration,
     /// Life of an access token.
     pub access_token: Duration,
     /// Life of a refresh token that is not used.
@@ -184,6 +186,7 @@ impl Default for Timings {
             stream_wait: Duration::from_secs(4),
             stream_pause: Duration::from_millis(500),
             tick: Duration::from_secs(1),
+            page: Duration::from_millis(5),
             access_token: Duration::from_secs(600),
             refresh_token: Duration::from_secs(7 * 24 * 3600),
             refresh_grace: Duration::from_secs(10),

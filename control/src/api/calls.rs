@@ -162,7 +162,7 @@ async fn list(
         return Ok(axum::Json(CallPage { calls: Vec::new(), next_cursor: None }));
     };
     let filter = CallFilter { answered_by: only_of(&caller), ..filter };
-    let page = app.store.call_list(caller.tenant(), &filter, after, limit).await?;
+    let page = app.store.call_list(caller.tenant(), &filter, after, limit, app.config.timings.page).await?;
     let next_cursor = page.next.map(|place| place.to_string());
     Ok(axum::Json(CallPage { calls: page.rows, next_cursor }))
 }
@@ -194,7 +194,7 @@ async fn active(
 ))]
 async fn latest(State(app): State<App>, By(caller, _): By<CallsRead>) -> Result<axum::Json<Call>, ApiError> {
     let filter = CallFilter { answered_by: only_of(&caller), ..CallFilter::default() };
-    let newest = app.store.call_list(caller.tenant(), &filter, None, 1).await?;
+    let newest = app.store.call_list(caller.tenant(), &filter, None, 1, app.config.timings.page).await?;
     newest.rows.into_iter().next().map(axum::Json).ok_or(ApiError::NotFound)
 }
 

@@ -22,9 +22,6 @@ const PAGE: u16 = 500;
 /// How often at most: when few of very many calls pass, it is gone on with by another request.
 const MAX_PAGES: usize = 1200;
 
-/// How long a page that is not full yet is looked on for. Then it says where to go on.
-const PATIENCE: Duration = Duration::from_millis(5);
-
 /// Which calls a list has. `None` asks for nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallFilter {
@@ -82,18 +79,20 @@ pub(crate) struct Page<T> {
 }
 
 impl Store {
-    /// The tenant's calls that pass the filter, newest first, from behind `after` on.
+    /// The tenant's calls that pass the filter, newest first, from behind `after` on. A page that is not full yet is
+    /// looked on for as long as `patience` lasts.
     pub(crate) async fn call_list(
         &self,
         tenant: TenantId,
         filter: &CallFilter,
         after: Option<Place>,
         limit: u16,
+        patience: Duration,
     ) -> Result<Page<Call>, StoreError> {
         let mut tx = self.read(tenant).await?;
         let began = Instant::now();
         let mut page = places(&mut tx, tenant, filter, after, limit).await?;
-        while page.next.is_some() && page.rows.len() < usize::from(limit) && began.elapsed() < PATIENCE {
+        while page.next.is_some() && page.rows.len() < usize::from(limit) && began.elapsed() < patience {
             let room = limit - u16::try_from(page.rows.len()).unwrap_or(limit);
             let more = places(&mut tx, tenant, filter, page.next, room).await?;
             page.rows.extend(more.rows);
