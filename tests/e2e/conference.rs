@@ -5,7 +5,7 @@ use std::time::Duration;
 use loadtest::audio;
 use loadtest::twilio::{Call as Line, Fault, dial};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::installation::{Installation, eventually, set_number, tone};
 use crate::people::{AGENT, CALLER, JOINER, LISTEN, Person, ROGUE, WHISPERER, heard_by, hears, voices};
@@ -178,19 +178,12 @@ async fn a_caller_is_not_left_alone_in_a_conference_that_nobody_else_came_into()
     here.exchange.fail(None);
     // The agent hangs up: the caller is led to where the agent is thought to be.
     twilio(&here, Method::POST, &format!("Calls/{agent}.json"), &[("Status", "completed")]).await;
-    eventually("the conference", async || (conferences(&here).await == [call.id.clone()]).then_some(()))
-        .await;
+    let it_alone = |open: Vec<Value>| open.len() == 1 && open[0]["friendly_name"] == call.id;
+    eventually("the conference", async || it_alone(conferences(&here).await).then_some(())).await;
     let report = line.finished().await;
     assert!(report.is_good(), "{report:?}");
     assert!(conferences(&here).await.is_empty());
     here.stop().await;
-}
-
-/// The names of the conferences that go on.
-async fn conferences(here: &Installation) -> Vec<String> {
-    let list = twilio(here, Method::GET, "Conferences.json?Status=in-progress", &[]).await;
-    let conferences = list["conferences"].as_array().unwrap();
-    conferences.iter().map(|one| one["friendly_name"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Whom the agent's telephone hears, from now on.
@@ -211,17 +204,22 @@ async fn later(played: impl AsyncFn() -> Vec<i16>) -> Vec<&'static str> {
     voices(&played().await[before..], audio::RATE)
 }
 
+/// The conferences that go on.
+async fn conferences(here: &Installation) -> Vec<Value> {
+    let list = twilio(here, Method::GET, "Conferences.json?Status=in-progress", &[]).await;
+    list["conferences"].as_array().unwrap().clone()
+}
+
 /// Twilio loses somebody in a call's conference.
 async fn kick(here: &Installation, call: &str, label: &str) {
-    let list = twilio(here, Method::GET, "Conferences.json?Status=in-progress", &[]).await;
-    let conferences = list["conferences"].as_array().unwrap();
-    let conference = conferences.iter().find(|one| one["friendly_name"] == call).expect("its conference");
+    let open = conferences(here).await;
+    let conference = open.iter().find(|one| one["friendly_name"] == call).expect("its conference");
     let path = format!("Conferences/{}/Participants/{label}.json", conference["sid"].as_str().unwrap());
     twilio(here, Method::DELETE, &path, &[]).await;
 }
 
 /// Asks Twilio for something, as the account's owner may by other means than ours.
-async fn twilio(here: &Installation, method: Method, path: &str, form: &[(&str, &str)]) -> serde_json::Value {
+async fn twilio(here: &Installation, method: Method, path: &str, form: &[(&str, &str)]) -> Value {
     use crate::installation::{ACCOUNT_SID, AUTH_TOKEN};
     let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}/{path}", here.exchange.url());
     let request = reqwest::Client::new().request(method, url).basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN));

@@ -187,15 +187,14 @@ impl Lead {
         let id = self.id();
         let (mut of_call, mut of_words) = (String::new(), String::new());
         for test in tests {
+            // Of the many numbers that have one part most lack the other: those need not be looked at.
+            if let Test::Digits(Alike { words: Some(words), .. }, Some(part)) = test
+                && words.len() < MAX_EACH
+            {
+                of_words += &format!(" AND {}", has_any(statement, words.iter().chain([part]), id));
+            }
             match test {
                 Test::Word(alike) => of_words += &format!(" AND {}", has_word(statement, alike, id)),
-                // Of the many numbers that have one part most lack the other: those need not be looked at.
-                Test::Digits(Alike { words: Some(words), .. }, Some(part)) if words.len() < MAX_EACH => {
-                    let parts = words.iter().chain([part]).cloned().collect();
-                    let alike = Alike { begin: String::new(), words: Some(parts) };
-                    of_words += &format!(" AND {}", has_word(statement, &alike, id));
-                    of_call += &format!(" AND {}", test.condition(statement));
-                }
                 _ => of_call += &format!(" AND {}", test.condition(statement)),
             }
         }
@@ -243,21 +242,26 @@ impl Test {
 /// That the call of this column, which `l` leads to, has a word that begins like this.
 fn has_word(statement: &mut Sql, Alike { begin, words }: &Alike, id: &str) -> String {
     if let Some(words) = words.as_ref().filter(|words| words.len() <= MAX_EACH) {
-        let each: Vec<String> = words
-            .iter()
-            .map(|word| {
-                let word = statement.place(word);
-                format!(
-                    "EXISTS (SELECT 1 FROM call_words w WHERE w.tenant_id = $1 AND w.word = {word}
-                         AND w.started_at = l.started_at AND w.call_id = {id}{ONE_BY_ONE})"
-                )
-            })
-            .collect();
-        return if each.is_empty() { "1 = 0".to_owned() } else { format!("({})", each.join(" OR ")) };
+        return has_any(statement, words, id);
     }
     let (end, begin) = (statement.place(end_of(begin)), statement.place(begin));
     format!(
         "EXISTS (SELECT 1 FROM call_words w WHERE w.tenant_id = $1 AND w.call_id = {id}
              AND w.word >= {begin} AND w.word < {end}{ONE_BY_ONE})"
     )
+}
+
+/// That the call of this column, which `l` leads to, has one of these words.
+fn has_any<'a>(statement: &mut Sql, words: impl IntoIterator<Item = &'a String>, id: &str) -> String {
+    let each: Vec<String> = words
+        .into_iter()
+        .map(|word| {
+            let word = statement.place(word);
+            format!(
+                "EXISTS (SELECT 1 FROM call_words w WHERE w.tenant_id = $1 AND w.word = {word}
+                     AND w.started_at = l.started_at AND w.call_id = {id}{ONE_BY_ONE})"
+            )
+        })
+        .collect();
+    if each.is_empty() { "1 = 0".to_owned() } else { format!("({})", each.join(" OR ")) }
 }
